@@ -1,0 +1,42 @@
+// How sources and dead letters write to a log. Real users: broker/local_producer.h (in process) and
+// the librdkafka form for an external Kafka, which a later change adds.
+#pragma once
+
+#include <cstdint>
+#include <future>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/error.h"
+#include "kafka/group_consumer.h"
+#include "model/offset.h"
+
+namespace freshet::kafka {
+
+/// One record batch v2, already encoded (kafka/record_batch.h), base offset 0.
+struct PartitionBatch {
+  TopicPartition tp;
+  std::string batch;
+};
+
+/// Any thread may call any method.
+class RecordProducer {
+ public:
+  virtual ~RecordProducer() = default;
+
+  virtual Result<int32_t> partition_count(const std::string& topic) = 0;
+
+  /// Appends all batches in order. The future is ready when every one of them is durable
+  /// (fdatasync) and visible, and holds their base offsets in the same order; on error any prefix
+  /// may have landed.
+  virtual std::future<Result<std::vector<Offset>>> produce(std::vector<PartitionBatch> batches) = 0;
+
+  /// The newest batches of a partition that end before `before` (kNoOffset: the end), newest first,
+  /// about `bytes_max` in all but at least one; empty at the start of the log. Sources find their
+  /// position with it.
+  virtual Result<std::vector<LogSlice>> read_backwards(const TopicPartition& tp, Offset before,
+                                                       size_t bytes_max) = 0;
+};
+
+}  // namespace freshet::kafka
