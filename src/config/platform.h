@@ -1,0 +1,121 @@
+// The platform file as plain values: what config/load_platform.h returns when the file has no
+// error. Every default stands here, once; the loader, `freshet check` and the reference page read
+// them from here.
+//
+// Keys of the interface that are not built yet are refused by the loader, so they have no member.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <filesystem>
+#include <map>
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "config/source_position.h"
+
+namespace freshet::config {
+
+/// One topic of `topics:`, or one that only a source or a pipeline names (`declared` is false).
+struct TopicSettings {
+  std::string name;
+  SourcePosition at;
+  bool declared = true;
+  int32_t partitions = 1;
+  /// Kafka topic configs by Kafka's own names; `retention: 7d` stands here as retention.ms.
+  std::map<std::string, std::string> config;
+};
+
+/// One DDL statement of `tables:`, in the order of the file.
+struct TableSettings {
+  std::string sql;
+  SourcePosition at;
+  /// Add _topic, _partition and _offset to the table when the statement lacks them.
+  bool provenance = true;
+};
+
+enum class GenerateKind { kEvents, kClickstream };
+
+struct GenerateSettings {
+  GenerateKind kind = GenerateKind::kEvents;
+  std::optional<double> rate;     // events per second; none: as fast as it goes
+  std::optional<uint64_t> count;  // none: endless
+  uint64_t seed = 42;
+  /// Time of the first event, UTC, in milliseconds since the epoch; none: the kind's own.
+  std::optional<std::chrono::milliseconds> start;
+};
+
+/// kAuto: by the name: .csv (.csv.gz, .csv.zst) is CSV, anything else JSON lines.
+enum class FileFormat { kAuto, kJson, kCsv };
+
+struct FileSettings {
+  /// One file or a glob. Relative to the platform file; already joined with its directory here.
+  std::string path;
+  FileFormat format = FileFormat::kAuto;
+  bool follow = false;             // go on reading what is appended; else bounded
+  std::vector<std::string> nulls;  // CSV: cells that mean null, such as NA
+  std::vector<std::string> text;   // CSV: columns that stay strings even if they look like numbers
+  char delimiter = ',';            // CSV
+};
+
+enum class BatchCodec { kNone, kGzip, kSnappy, kLz4, kZstd };
+
+struct SourceSettings {
+  std::string name;
+  SourcePosition at;
+  std::variant<GenerateSettings, FileSettings> from;
+  std::string to;                  // topic
+  std::optional<std::string> key;  // field of the record that becomes the Kafka key
+  BatchCodec codec = BatchCodec::kNone;
+};
+
+struct FlushSettings {
+  uint64_t rows = 250'000;
+  uint64_t bytes = 64ULL << 20;
+  std::chrono::milliseconds after{1000};
+};
+
+/// `columns:`: a table column and the dotted path of its value in the record.
+struct ColumnPath {
+  std::string column;
+  std::string path;
+  SourcePosition at;
+};
+
+enum class OnReject { kDeadLetter, kStop };
+enum class OnUnknownField { kIgnore, kReject };
+enum class OnMissingField { kDefault, kReject };
+
+struct PipelineSettings {
+  std::string name;
+  SourcePosition at;
+  std::vector<std::string> from;  // topics
+  std::string table;              // to.clickhouse.table, "database.table"
+  SourcePosition table_at;
+  std::vector<ColumnPath> columns;
+  FlushSettings flush;
+  OnReject on_reject = OnReject::kDeadLetter;
+  OnUnknownField on_unknown_field = OnUnknownField::kIgnore;
+  OnMissingField on_missing_field = OnMissingField::kDefault;
+  uint32_t workers = 0;            // 0: one per core, at most one per partition
+  uint64_t memory = 256ULL << 20;  // bytes in flight, end to end
+};
+
+struct Platform {
+  std::string name;
+  std::filesystem::path file;         // as given; empty when loaded from text
+  std::vector<TopicSettings> topics;  // declared ones first, then those only named
+  std::vector<TableSettings> tables;
+  std::vector<SourceSettings> sources;
+  std::vector<PipelineSettings> pipelines;
+
+  [[nodiscard]] const PipelineSettings* pipeline(const std::string& name) const;
+  /// "freshet.<platform>.<pipeline>"
+  [[nodiscard]] std::string consumer_group(const PipelineSettings& pipeline) const;
+  /// "<platform>.<pipeline>.dlq"
+  [[nodiscard]] std::string dead_letter_topic(const PipelineSettings& pipeline) const;
+};
+
+}  // namespace freshet::config
