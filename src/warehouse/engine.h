@@ -1,0 +1,148 @@
+// The ClickHouse engine inside this process: libchdb, loaded at first use.
+//
+// Life: Engine::open() -> query/stream/insert from any thread -> close(). One engine per process at
+// a time; a second open with another path is refused.
+//
+// Threads: every method may be called from any thread. A call takes one connection of the pool for
+// as long as it runs and waits for one if all are taken; a connection runs one statement at a time.
+// Calls block (file I/O, fsync): never make them on a network thread.
+//
+// Signals: the engine's own handlers are switched off before it starts and ours are put back.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/error.h"
+
+namespace freshet::warehouse {
+
+struct EngineOptions {
+  std::string path;                               // absolute; made if missing
+  size_t connections = 6;                         // statements that can run at the same time
+  uint64_t memory_bytes_max = uint64_t{2} << 30;  // one statement that needs more fails (code 241)
+  std::string library;  // path of libchdb.so; empty: see find_libchdb() in warehouse/libchdb.h
+};
+
+struct Setting {
+  std::string name;
+  std::string value;  // without quotes
+  friend bool operator==(const Setting&, const Setting&) = default;
+};
+using Settings = std::vector<Setting>;
+
+struct QueryResult {
+  std::string bytes;        // in the format asked for
+  uint64_t rows = 0;        // of the result
+  uint64_t rows_read = 0;   // from tables
+  uint64_t bytes_read = 0;  // from tables
+  double elapsed_seconds = 0;
+};
+
+struct InsertStatement {
+  std::string table;                 // quoted where needed: "`my db`.t", see quote_identifier()
+  std::vector<std::string> columns;  // unquoted names; empty means all
+  Settings settings;                 // written into the statement itself
+  std::string format = "Native";
+};
+
+struct InsertResult {
+  uint64_t rows_written = 0;  // into the table and all its materialized views' targets
+  double elapsed_seconds = 0;
+};
+
+/// What a statement does, as decided by the engine's own parser without running it.
+struct StatementClass {
+  enum class Kind { kReadOnly, kWrites, kWritesGlobal, kControl, kUnparsable };
+  Kind kind = Kind::kUnparsable;
+  uint32_t statements = 0;
+};
+
+/// One chunk of a streamed result; an error stops the query and is returned to the caller.
+using ChunkSink = std::function<Result<void>(std::string_view chunk)>;
+
+class Connection;
+
+class Engine {
+ public:
+  /// Loads the library, opens the store and the first connection. kNotFound: no library, with the
+  /// places searched; kUnsupported: another version; kAlreadyExists: an engine is open here.
+  static Result<std::unique_ptr<Engine>> open(EngineOptions options);
+
+  ~Engine();
+  Engine(const Engine&) = delete;
+  Engine& operator=(const Engine&) = delete;
+
+  /// Waits for statements under way, closes every connection and stops the engine's threads. Later
+  /// calls return kCancelled. Everything acknowledged is already on disk: a process that ends
+  /// without close() loses nothing.
+  Result<void> close();
+
+  /// Runs one statement and returns the whole result. `settings` hold for this statement only.
+  Result<QueryResult> query(std::string_view sql, std::string_view format = "TabSeparated",
+                            const Settings& settings = {});
+
+  /// Runs a SELECT and hands the result over in chunks (a whole number of blocks each) as they are
+  /// made; memory stays bounded.
+  Result<void> stream(std::string_view sql, std::string_view format, const Settings& settings,
+                      const ChunkSink& on_chunk);
+
+  /// Sends `chunks`, one after the other, as the data of one INSERT. When it returns, the rows are
+  /// in the table as durable as the table's settings say. On error nothing, or some partitions or
+  /// some views of the block may have landed. `between_chunks` runs before every chunk but the
+  /// first.
+  Result<InsertResult> insert(const InsertStatement& statement,
+                              std::span<const std::string_view> chunks,
+                              const std::function<void()>& between_chunks = {});
+
+  /// A connection for one user only: SET, USE and temporary tables of a session stay on it. Its
+  /// destructor gives it back. Keep it shorter than the engine lives.
+  Result<Connection> connect();
+
+  Result<StatementClass> classify(std::string_view sql);
+
+  [[nodiscard]] const std::string& path() const;
+  /// "26.7.2.1", as SELECT version() says.
+  [[nodiscard]] const std::string& version() const;
+
+ private:
+  friend class Connection;
+  class State;
+  explicit Engine(std::unique_ptr<State> state);
+  std::unique_ptr<State> state_;
+};
+
+/// One session on the engine; see Engine::connect(). Used by one thread at a time.
+class Connection {
+ public:
+  Connection(Connection&&) noexcept;
+  Connection& operator=(Connection&&) noexcept;
+  ~Connection();
+
+  Result<QueryResult> query(std::string_view sql, std::string_view format = "TabSeparated",
+                            const Settings& settings = {});
+  Result<void> stream(std::string_view sql, std::string_view format, const Settings& settings,
+                      const ChunkSink& on_chunk);
+  Result<InsertResult> insert(const InsertStatement& statement,
+                              std::span<const std::string_view> chunks,
+                              const std::function<void()>& between_chunks = {});
+
+ private:
+  friend class Engine;
+  class Slot;
+  Connection(Engine::State* engine, Slot* slot);
+  Engine::State* engine_;
+  Slot* slot_;
+};
+
+/// `name` in backticks where ClickHouse needs them.
+[[nodiscard]] std::string quote_identifier(std::string_view name);
+/// 'text' with ClickHouse's escapes.
+[[nodiscard]] std::string quote_string(std::string_view text);
+
+}  // namespace freshet::warehouse

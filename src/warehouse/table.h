@@ -1,0 +1,72 @@
+// What a table of the warehouse is, as the engine itself describes it.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/error.h"
+#include "model/column_type.h"
+#include "warehouse/engine.h"
+
+namespace freshet::warehouse {
+
+struct TableName {
+  std::string database;
+  std::string table;
+  /// "db.table" or "table" (database "default"), each part optionally in backticks.
+  static Result<TableName> parse(std::string_view text);
+  [[nodiscard]] std::string quoted() const;   // for SQL
+  [[nodiscard]] std::string display() const;  // for people
+  friend auto operator<=>(const TableName&, const TableName&) = default;
+};
+
+enum class DefaultKind { kNone, kDefault, kMaterialized, kAlias, kEphemeral };
+
+struct TableColumn {
+  std::string name;
+  std::string type_text;           // ClickHouse's spelling
+  std::optional<ColumnType> type;  // nullopt: Freshet does not write this type yet
+  DefaultKind default_kind = DefaultKind::kNone;
+  std::string default_expression;
+};
+
+/// Settings of a MergeTree table that decide whether a write can be repeated and is durable.
+/// Values in force: the table's own, else the engine's default.
+struct TableSafety {
+  uint64_t deduplication_window = 0;  // part-blocks remembered; 0: tokens do nothing
+  bool fsync_after_insert = false;
+  bool fsync_part_directory = false;
+  bool async_insert = false;  // set on the table itself, which wins over the statement
+};
+
+struct TableDescription {
+  TableName name;
+  std::string engine;          // "ReplacingMergeTree"
+  std::string engine_full;     // with arguments, keys and settings
+  std::string sorting_key;     // expression list, empty if none
+  std::string partition_key;   // expression, empty if none
+  std::string version_column;  // of a ReplacingMergeTree(version[, is_deleted])
+  std::vector<TableColumn> columns;
+  TableSafety safety;
+  [[nodiscard]] bool is_merge_tree() const { return engine.ends_with("MergeTree"); }
+  [[nodiscard]] bool is_replacing() const { return engine == "ReplacingMergeTree"; }
+  [[nodiscard]] const TableColumn* find(std::string_view column) const;
+};
+
+/// kNotFound if there is no such table.
+Result<TableDescription> describe_table(Engine& engine, const TableName& name);
+
+/// A materialized view that an INSERT into `source` feeds, and the table it writes to.
+struct ViewTarget {
+  TableName view;
+  TableName source;
+  TableDescription target;
+};
+
+/// Every materialized view that an INSERT into `table` reaches, views of views too, nearest first.
+Result<std::vector<ViewTarget>> view_targets(Engine& engine, const TableName& table);
+
+}  // namespace freshet::warehouse
