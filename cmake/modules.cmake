@@ -2,6 +2,7 @@
 #
 # Makes library freshet_NAME from every .cc below src/NAME, and from the files beside them
 #   *_test.cc   one test program NAME_test (GoogleTest)
+#   *_engine_test.cc  one more, NAME_engine_test: tests that load libchdb, for builds without sanitizers
 #   *_bench.cc  one benchmark program NAME_bench (Google Benchmark), run once in tiny mode as a test
 #   *_fuzz.cc   one fuzz program each; a plain main replays tests/fuzz/<target>/ as a test
 # Layering: a module may link only modules before it in FRESHET_LAYERS, and the four siblings
@@ -32,7 +33,10 @@ function(freshet_module name)
   set(tests ${sources})
   set(benches ${sources})
   set(fuzzers ${sources})
+  set(engine_tests ${sources})
+  list(FILTER engine_tests INCLUDE REGEX "_engine_test\\.cc$")
   list(FILTER tests INCLUDE REGEX "_test\\.cc$")
+  list(FILTER tests EXCLUDE REGEX "_engine_test\\.cc$")
   list(FILTER benches INCLUDE REGEX "_bench\\.cc$")
   list(FILTER fuzzers INCLUDE REGEX "_fuzz\\.cc$")
   list(FILTER sources EXCLUDE REGEX "(_test|_bench|_fuzz|/main)\\.cc$")
@@ -61,6 +65,12 @@ function(freshet_module name)
     target_link_libraries(${name}_test PRIVATE freshet_${name} GTest::gmock GTest::gtest_main)
     add_test(NAME unit.${name} COMMAND ${name}_test --gtest_brief=1)
     set_tests_properties(unit.${name} PROPERTIES LABELS unit TIMEOUT 300)
+  endif()
+  if(engine_tests AND NOT FRESHET_SANITIZE)
+    add_executable(${name}_engine_test ${engine_tests})
+    target_link_libraries(${name}_engine_test PRIVATE freshet_${name} GTest::gmock GTest::gtest_main)
+    add_test(NAME engine.${name} COMMAND ${name}_engine_test --gtest_brief=1)
+    set_tests_properties(engine.${name} PROPERTIES LABELS engine TIMEOUT 300)
   endif()
   if(benches)
     add_executable(${name}_bench ${benches})

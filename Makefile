@@ -1,0 +1,42 @@
+# A thin front: every target says in one line what it runs. `make help` lists them.
+.DEFAULT_GOAL := help
+.PHONY: help setup build demo test test-all bench fmt tidy clean
+SHELL := /bin/bash
+
+# Leave one core's worth of memory per compiler: heavy files take up to 1.5 GB with sanitizers.
+JOBS ?= $(shell nproc)
+PYTHON := /usr/bin/python3
+DATA_DIR ?= freshet-data/demo
+
+help: ## show this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+setup: ## install every dependency (quiet when all is there)
+	@scripts/setup
+
+build: setup ## build the program: build/freshet
+	@scripts/build release freshet
+	@ln -f build/release/src/freshet build/freshet
+
+demo: build ## a million events and a real file through the log into ClickHouse, with the proof
+	@rm -rf $(DATA_DIR)
+	@build/freshet up examples/events/platform.yaml --until-done --data-dir $(DATA_DIR)
+
+test: setup ## unit, fuzz-seed, engine, e2e and kill tests and the house rules (12 min warm)
+	@$(PYTHON) scripts/run_tests.py --jobs $(JOBS)
+
+test-all: setup ## everything: also ThreadSanitizer, 300 kill rounds, long fuzz runs, all of clang-tidy
+	@$(PYTHON) scripts/run_tests.py --jobs $(JOBS) --all
+
+bench: build ## the built-in ingest benchmark; more: build/freshet bench --help
+	@build/freshet bench ingest
+
+fmt: setup ## format C++ sources in place
+	@git ls-files -z --cached --others --exclude-standard 'src/*.h' 'src/*.cc' 'tests/*.cc' | \
+	  xargs -0 clang-format-19 -i
+
+tidy: setup ## clang-tidy over every source (results are cached by content)
+	@cmake --preset tidy --log-level=WARNING && $(PYTHON) tools/clang_tidy.py --jobs $(JOBS)
+
+clean: ## remove build trees (data directories stay)
+	@rm -rf build

@@ -1,0 +1,212 @@
+#!/usr/bin/env python3
+"""Runs the test stages one after another and ends with one line: N passed, N failed[, N skipped].
+
+`make test` runs the stages without mark; `--all` (make test-all) runs the others too. A stage that fails does
+not stop the rest, except that nothing is run from a build that failed. One stage by name: run_tests.py e2e.
+"""
+
+import argparse
+import os
+import pathlib
+import subprocess
+import sys
+import time
+import xml.etree.ElementTree as ElementTree
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+PYTHON = sys.executable
+RESULTS = ROOT / "build/test-results"
+
+
+class Counts:
+    def __init__(self, passed=0, failed=0, skipped=0):
+        self.passed, self.failed, self.skipped = passed, failed, skipped
+
+    def add(self, other):
+        self.passed += other.passed
+        self.failed += other.failed
+        self.skipped += other.skipped
+
+    def __str__(self):
+        skipped = f", {self.skipped} skipped" if self.skipped else ""
+        return f"{self.passed} passed, {self.failed} failed{skipped}"
+
+
+class Run:
+    """Carries the options, and knows how to run a command with its output in a log."""
+
+    def __init__(self, options):
+        self.options = options
+        self.environment = dict(os.environ, JOBS=str(options.jobs))
+        self.broken_builds = set()
+
+    def command(self, name, arguments, environment=None, show=False):
+        """Exit status; the output goes to build/test-results/<name>.log and, on failure, to the terminal."""
+        log = RESULTS / f"{name}.log"
+        with open(log, "w+", encoding="utf-8", errors="replace") as out:
+            status = subprocess.run([str(word) for word in arguments], cwd=ROOT, stdout=out,
+                                    stderr=subprocess.STDOUT,
+                                    env={**self.environment, **(environment or {})}).returncode
+            out.seek(0)
+            text = out.read()
+        if status != 0:
+            print(f"--- {name} failed with status {status}; last lines of {log.relative_to(ROOT)}:")
+            print("\n".join(text.splitlines()[-80:]))
+        elif show:
+            print("\n".join("    " + line for line in text.splitlines()[-show:]))
+        return status
+
+    def check(self, name, arguments, show=False):
+        return Counts(passed=1) if self.command(name, arguments, show=show) == 0 else Counts(failed=1)
+
+    def build(self, preset, *targets):
+        if self.command(f"build_{preset}", ["scripts/build", preset, *targets]) == 0:
+            return Counts()
+        self.broken_builds.add(preset)
+        return Counts(failed=1)
+
+    def ctest(self, name, preset, label, environment=None):
+        """Runs the tests with that label; GoogleTest programs count case by case."""
+        if preset in self.broken_builds:
+            print(f"    not run: the {preset} build failed")
+            return Counts()
+        cases = RESULTS / name
+        cases.mkdir(exist_ok=True)
+        for old in cases.glob("*.xml"):
+            old.unlink()
+        report = RESULTS / f"{name}.xml"
+        self.command(name, ["ctest", "--test-dir", f"build/{preset}", "-L", label, "-j", self.options.jobs,
+                            "--output-on-failure", "--output-junit", report],
+                     {"GTEST_OUTPUT": f"xml:{cases}/", **(environment or {})})
+        counts = Counts()
+        for test in ElementTree.parse(report).getroot().iter("testcase"):
+            program = f"{test.get('name').split('.')[-1]}{'_engine' if label == 'engine' else ''}_test"
+            detail = cases / f"{program}.xml"
+            if test.get("status") == "run" and detail.is_file():
+                counts.add(junit_counts(detail))
+            else:
+                counts.add(Counts(1) if test.get("status") == "run" else Counts(failed=1))
+        return counts
+
+    def pytest(self, name, *arguments):
+        if "release" in self.broken_builds:
+            print("    not run: the release build failed")
+            return Counts()
+        report = RESULTS / f"{name}.xml"
+        report.unlink(missing_ok=True)
+        status = self.command(name, [PYTHON, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--durations=5",
+                                     f"--junitxml={report}", *arguments])
+        if not report.is_file():
+            return Counts(failed=1)
+        counts = junit_counts(report)
+        if status != 0 and counts.failed == 0:
+            counts.failed = 1
+        return counts
+
+
+def junit_counts(report):
+    counts = Counts()
+    for case in ElementTree.parse(report).getroot().iter("testcase"):
+        if case.find("failure") is not None or case.find("error") is not None:
+            counts.failed += 1
+        elif case.find("skipped") is not None or case.get("result") == "skipped":
+            counts.skipped += 1
+        else:
+            counts.passed += 1
+    return counts
+
+
+def house(run):
+    counts = Counts()
+    for tool in ("tidy", "check_layers", "check_headers"):
+        counts.add(run.check(tool, [PYTHON, f"tools/{tool}.py"], show=1))
+    return counts
+
+
+def clang_tidy(run):
+    if run.command("tidy_configure", ["cmake", "--preset", "tidy", "--log-level=WARNING", "-Wno-dev"]) != 0:
+        return Counts(failed=1)
+    budget = [] if run.options.all else ["--budget", os.environ.get("TIDY_SECONDS", "120")]
+    return run.check("clang_tidy", [PYTHON, "tools/clang_tidy.py", "--jobs", run.options.jobs, *budget], show=1)
+
+
+def unit(run):
+    counts = run.build("dev")
+    counts.add(run.ctest("unit", "dev", "unit"))
+    counts.add(run.ctest("bench_smoke", "dev", "bench"))
+    counts.add(run.ctest("fuzz_seeds", "dev", "fuzz"))
+    return counts
+
+
+def engine(run):
+    counts = run.build("release")
+    if "release" not in run.broken_builds:
+        program = ROOT / "build/freshet"
+        program.unlink(missing_ok=True)
+        os.link(ROOT / "build/release/src/freshet", program)
+    counts.add(run.ctest("engine", "release", "engine"))
+    return counts
+
+
+def e2e(run):
+    return run.pytest("e2e", "tests/e2e", *([] if run.options.all else ["-m", "not slow"]))
+
+
+def faults(run):
+    rounds = os.environ.get("KILL_ROUNDS", "300" if run.options.all else "40")
+    run.environment["KILL_ROUNDS"] = rounds
+    return run.pytest("faults", "tests/faults")
+
+
+def tsan(run):
+    counts = run.build("tsan")
+    counts.add(run.ctest("tsan", "tsan", "unit", {"TSAN_OPTIONS": "halt_on_error=1:second_deadlock_stack=1"}))
+    return counts
+
+
+def fuzz(run):
+    counts = run.build("fuzz")
+    if "fuzz" in run.broken_builds:
+        return counts
+    seconds = os.environ.get("FUZZ_SECONDS", "600")
+    for target in sorted(path.stem for path in (ROOT / "src").rglob("*_fuzz.cc")):
+        corpus = ROOT / ".cache/fuzz" / target
+        corpus.mkdir(parents=True, exist_ok=True)
+        # Two at a time on two cores: libFuzzer's own workers, one log.
+        counts.add(run.check(f"fuzz_{target}", [
+            f"build/fuzz/src/{target}", f"-max_total_time={seconds}", f"-fork={run.options.jobs}",
+            "-ignore_crashes=0", "-rss_limit_mb=2048", "-timeout=20", f"-artifact_prefix={corpus.parent}/{target}-",
+            corpus, ROOT / "tests/fuzz" / target], show=1))
+    return counts
+
+
+STAGES = {"house": (house, False), "unit": (unit, False), "engine": (engine, False), "e2e": (e2e, False),
+          "faults": (faults, False), "clang_tidy": (clang_tidy, False), "tsan": (tsan, True), "fuzz": (fuzz, True)}
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--all", action="store_true", help="also the long stages, without budgets")
+    parser.add_argument("--jobs", type=int, default=os.cpu_count())
+    parser.add_argument("stages", nargs="*", metavar="STAGE", help=f"only these of: {' '.join(STAGES)}")
+    options = parser.parse_args()
+    unknown = set(options.stages) - set(STAGES)
+    if unknown:
+        parser.error(f"no stage named {', '.join(sorted(unknown))}; there are {' '.join(STAGES)}")
+    RESULTS.mkdir(parents=True, exist_ok=True)
+
+    run, total = Run(options), Counts()
+    for name, (stage, only_in_all) in STAGES.items():
+        if name not in options.stages if options.stages else only_in_all and not options.all:
+            continue
+        print(f"== {name}", flush=True)
+        began = time.monotonic()
+        counts = stage(run)
+        total.add(counts)
+        print(f"   {name}: {counts} ({time.monotonic() - began:.0f} s)", flush=True)
+    print(total)
+    return 1 if total.failed or not total.passed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
