@@ -2,9 +2,10 @@
 //
 // Buffers of a column:
 //   validity   bit i (least significant first) is 1 if row i has a value; only if the type is
-//   nullable values     fixed_width(kind) bytes a row, little-endian; a null row holds zeros
+//              nullable
+//   values     fixed_width(kind) bytes a row, little-endian; a null row holds zeros
 //   offsets    kString: rows + 1 int32, the first 0; row i is chars[offsets[i], offsets[i+1])
-//   chars      kString: the bytes of all rows back to back
+//   chars      kString: the bytes of all rows back to back, at most 2 GiB
 //   codes      kLowCardinalityString: int32 index into the dictionary; a null row holds 0
 //
 // Thread: one writer at a time; a batch that nobody writes to may be read from any thread.
@@ -21,35 +22,13 @@
 #include <vector>
 
 #include "base/check.h"
+#include "model/byte_buffer.h"
 #include "model/column_type.h"
+#include "model/string_dictionary.h"
 
 namespace freshet {
 
 __extension__ typedef __int128 int128;
-
-/// Distinct strings of one low-cardinality column and their codes, in order of first appearance.
-/// Looks the last answer up first, then an open-addressing table: a few ns for the usual few
-/// values.
-class StringDictionary {
- public:
-  StringDictionary();
-  /// Code of `value`, adding it if it is new. Codes are 0, 1, 2, …
-  int32_t code_of(std::string_view value);
-  [[nodiscard]] size_t size() const { return offsets_.size() - 1; }
-  [[nodiscard]] std::string_view value(int32_t code) const;
-  [[nodiscard]] std::span<const int32_t> offsets() const { return offsets_; }
-  [[nodiscard]] std::string_view chars() const { return {chars_.data(), chars_.size()}; }
-  /// Forgets the codes >= size; those below stay.
-  void truncate(size_t size);
-  void clear();
-
- private:
-  void grow();
-  std::vector<int32_t> offsets_;
-  std::string chars_;
-  std::vector<uint32_t> slots_;   // code + 1, 0 for empty; power of two
-  std::vector<uint64_t> hashes_;  // of each value
-};
 
 class Column {
  public:
@@ -60,12 +39,29 @@ class Column {
 
   // Appending. The caller picks the call that fits type().kind; a mismatch is a bug and is checked
   // in debug builds. Each appends exactly one valid row.
-  void append_string(std::string_view value);  // kString or kLowCardinalityString
+
+  /// kString or kLowCardinalityString.
+  void append_string(std::string_view value) {
+    if (type_.kind == ColumnKind::kString) {
+      chars_.append(value.data(), value.size());
+      finish_string();
+    } else {
+      append_code(value);
+    }
+  }
+  /// As append_string(), when ByteBuffer::kSlack bytes behind `value` can be read: faster.
+  void append_string_padded(std::string_view value) {
+    if (type_.kind == ColumnKind::kString) {
+      chars_.append_padded(value.data(), value.size());
+      finish_string();
+    } else {
+      append_code(value);
+    }
+  }
   template <class T>
   void append_fixed(T value) {  // any fixed-width kind with sizeof(T) == its width
     FRESHET_DCHECK(sizeof(T) == fixed_width(type_.kind), "{}", to_clickhouse_type(type_));
-    const auto* bytes = reinterpret_cast<const std::byte*>(&value);
-    values_.insert(values_.end(), bytes, bytes + sizeof(T));
+    values_.push(value);
     finish_row(true);
   }
   /// One null row; only for nullable types.
@@ -73,9 +69,28 @@ class Column {
   /// The type's zero value ("" / 0 / epoch), or null for a nullable type.
   void append_default();
 
-  /// Drops the rows from `rows` on. Undoes a half-written row.
+  // Many rows at once: provenance columns and constants.
+
+  template <class T>
+  void append_repeated(T value, size_t rows) {
+    FRESHET_DCHECK(sizeof(T) == fixed_width(type_.kind), "{}", to_clickhouse_type(type_));
+    char* to = values_.room(rows * sizeof(T));
+    for (size_t i = 0; i < rows; ++i) std::memcpy(to + i * sizeof(T), &value, sizeof(T));
+    values_.advance(rows * sizeof(T));
+    finish_rows(rows);
+  }
+  template <class T>
+  void append_span(std::span<const T> values) {
+    FRESHET_DCHECK(sizeof(T) == fixed_width(type_.kind), "{}", to_clickhouse_type(type_));
+    values_.append(values.data(), values.size_bytes());
+    finish_rows(values.size());
+  }
+  void append_string_repeated(std::string_view value, size_t rows);
+
+  /// Drops the rows from `rows` on. Undoes a half-written row. Strings that only dropped rows held
+  /// stay in the dictionary.
   void truncate(size_t rows);
-  /// Drops all rows, keeps the memory.
+  /// Drops all rows and the dictionary, keeps the memory.
   void clear();
   void reserve(size_t rows, size_t chars_per_row = 16);
 
@@ -83,39 +98,67 @@ class Column {
   [[nodiscard]] bool is_null(size_t row) const {
     return type_.nullable && (validity_[row / 8] & (1U << (row % 8))) == 0;
   }
-  [[nodiscard]] std::string_view string_at(size_t row) const;  // both string kinds
+  [[nodiscard]] std::string_view string_at(size_t row) const {  // both string kinds
+    if (type_.kind == ColumnKind::kLowCardinalityString) {
+      return is_null(row) ? std::string_view() : dictionary_.value(codes()[row]);
+    }
+    const auto all = offsets();
+    return chars_.view().substr(static_cast<size_t>(all[row]),
+                                static_cast<size_t>(all[row + 1] - all[row]));
+  }
   template <class T>
   [[nodiscard]] std::span<const T> fixed() const {
     FRESHET_DCHECK(sizeof(T) == fixed_width(type_.kind), "{}", to_clickhouse_type(type_));
-    return {reinterpret_cast<const T*>(values_.data()), rows_};
+    return values_.as<T>();
   }
-  [[nodiscard]] std::span<const std::byte> values() const { return values_; }
+  [[nodiscard]] std::span<const std::byte> values() const { return values_.as<std::byte>(); }
   [[nodiscard]] std::span<const uint8_t> validity() const { return validity_; }
-  [[nodiscard]] std::span<const int32_t> offsets() const { return offsets_; }
-  [[nodiscard]] std::string_view chars() const { return {chars_.data(), chars_.size()}; }
+  [[nodiscard]] std::span<const int32_t> offsets() const { return offsets_.as<int32_t>(); }
+  [[nodiscard]] std::string_view chars() const { return chars_.view(); }
   [[nodiscard]] std::span<const int32_t> codes() const {
-    return {reinterpret_cast<const int32_t*>(values_.data()),
-            type_.kind == ColumnKind::kLowCardinalityString ? rows_ : 0};
+    if (type_.kind != ColumnKind::kLowCardinalityString) return {};
+    return values_.as<int32_t>();
   }
   [[nodiscard]] const StringDictionary& dictionary() const { return dictionary_; }
   [[nodiscard]] size_t null_count() const { return null_count_; }
   /// Bytes of memory in use by rows (not capacity).
-  [[nodiscard]] size_t byte_size() const;
+  [[nodiscard]] size_t byte_size() const {
+    return values_.size() + chars_.size() + offsets_.size() + validity_.size() +
+           dictionary_.chars().size() + dictionary_.offsets().size_bytes();
+  }
 
  private:
+  void finish_string() {
+    FRESHET_CHECK(chars_.size() <= INT32_MAX, "a string column holds at most 2 GiB");
+    offsets_.push(static_cast<int32_t>(chars_.size()));
+    finish_row(true);
+  }
+  void append_code(std::string_view value) {
+    FRESHET_DCHECK(type_.kind == ColumnKind::kLowCardinalityString, "{}",
+                   to_clickhouse_type(type_));
+    values_.push(dictionary_.code_of(value));
+    finish_row(true);
+  }
+  void append_zero();
   void finish_row(bool valid) {
     if (type_.nullable) set_validity(valid);
     ++rows_;
   }
-  void set_validity(bool valid);
+  void finish_rows(size_t rows);
+  void set_validity(bool valid) {
+    if (rows_ % 8 == 0) validity_.push_back(0);
+    validity_.back() |= static_cast<uint8_t>(static_cast<unsigned>(valid) << (rows_ % 8));
+    null_count_ += valid ? 0 : 1;
+  }
 
   ColumnType type_;
+  size_t width_;  // fixed_width(type_.kind)
   size_t rows_ = 0;
   size_t null_count_ = 0;
   std::vector<uint8_t> validity_;
-  std::vector<std::byte> values_;
-  std::vector<int32_t> offsets_;
-  std::string chars_;
+  ByteBuffer values_;
+  ByteBuffer offsets_;
+  ByteBuffer chars_;
   StringDictionary dictionary_;
 };
 

@@ -38,8 +38,8 @@ struct ColumnType {
   bool nullable = false;
   uint8_t scale = 0;      // DateTime64 0..9, Decimal 0..precision
   uint8_t precision = 0;  // Decimal only: 1..9, 10..18, 19..38
-  std::string
-      timezone;  // DateTime and DateTime64: as declared, empty if not; stored values are UTC
+  /// DateTime and DateTime64: as declared, empty if not; stored values are UTC.
+  std::string timezone = {};
 
   friend bool operator==(const ColumnType&, const ColumnType&) = default;
 };

@@ -1,0 +1,145 @@
+#include "model/column_batch.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <random>
+
+#include "model/reject.h"
+#include "model/topic_id.h"
+
+namespace freshet {
+namespace {
+
+using testing::ElementsAre;
+
+ColumnType type_of(std::string_view text) { return parse_clickhouse_type(text).value(); }
+
+TEST(Column, keeps_strings_back_to_back) {
+  Column column(type_of("String"));
+  column.append_string("ab");
+  column.append_string("");
+  column.append_default();
+  column.append_string(std::string(100, 'x'));
+  EXPECT_THAT(column.offsets(), ElementsAre(0, 2, 2, 2, 102));
+  EXPECT_EQ(column.string_at(0), "ab");
+  EXPECT_EQ(column.string_at(3), std::string(100, 'x'));
+}
+
+TEST(Column, padded_append_equals_plain_append_at_every_length) {
+  Column plain(type_of("String"));
+  Column padded(type_of("String"));
+  std::string bytes;
+  for (int i = 0; i < 300; ++i) bytes.push_back(static_cast<char>('a' + i % 26));
+  bytes.reserve(bytes.size() + ByteBuffer::kSlack);
+  std::vector<char> readable(bytes.begin(), bytes.end());
+  readable.resize(bytes.size() + ByteBuffer::kSlack);
+  for (size_t length = 0; length <= bytes.size(); ++length) {
+    plain.append_string({readable.data(), length});
+    padded.append_string_padded({readable.data(), length});
+  }
+  EXPECT_EQ(plain.chars(), padded.chars());
+  EXPECT_TRUE(std::ranges::equal(plain.offsets(), padded.offsets()));
+}
+
+TEST(Column, low_cardinality_codes_follow_first_appearance) {
+  Column column(type_of("LowCardinality(Nullable(String))"));
+  column.append_string("view");
+  column.append_string("login");
+  column.append_null();
+  column.append_string("view");
+  EXPECT_THAT(column.codes(), ElementsAre(0, 1, 0, 0));
+  EXPECT_EQ(column.dictionary().size(), 2U);
+  EXPECT_EQ(column.string_at(1), "login");
+  EXPECT_TRUE(column.is_null(2));
+  EXPECT_EQ(column.null_count(), 1U);
+}
+
+TEST(Column, truncate_takes_back_half_written_rows) {
+  Column numbers(type_of("Nullable(Int32)"));
+  for (int i = 0; i < 20; ++i) {
+    if (i % 3 == 0) {
+      numbers.append_null();
+    } else {
+      numbers.append_fixed(int32_t{i});
+    }
+  }
+  numbers.truncate(10);
+  EXPECT_EQ(numbers.size(), 10U);
+  EXPECT_EQ(numbers.null_count(), 4U);
+  numbers.append_fixed(int32_t{-1});
+  EXPECT_FALSE(numbers.is_null(10));
+  EXPECT_TRUE(numbers.is_null(9));
+  EXPECT_EQ(numbers.fixed<int32_t>()[10], -1);
+  EXPECT_EQ(numbers.validity().size(), 2U);
+}
+
+TEST(Column, bulk_appends_equal_single_ones) {
+  Column topic(type_of("LowCardinality(String)"));
+  topic.append_string("a");
+  topic.append_string_repeated("events", 3);
+  EXPECT_THAT(topic.codes(), ElementsAre(0, 1, 1, 1));
+  Column partition(type_of("UInt32"));
+  partition.append_repeated(uint32_t{7}, 3);
+  EXPECT_THAT(partition.fixed<uint32_t>(), ElementsAre(7U, 7U, 7U));
+  Column offsets(type_of("Nullable(Int64)"));
+  const int64_t values[] = {4, 5};
+  offsets.append_span(std::span<const int64_t>(values));
+  EXPECT_THAT(offsets.fixed<int64_t>(), ElementsAre(4, 5));
+  EXPECT_FALSE(offsets.is_null(1));
+}
+
+TEST(StringDictionary, agrees_with_a_map_for_many_values) {
+  StringDictionary dictionary;
+  std::mt19937 random(7);
+  std::vector<std::string> seen;
+  for (int i = 0; i < 20'000; ++i) {
+    std::string value(random() % 40, '\0');
+    for (auto& c : value) c = static_cast<char>(random() % 3);
+    const auto code = static_cast<size_t>(dictionary.code_of(value));
+    ASSERT_LE(code, seen.size());
+    if (code == seen.size()) seen.push_back(value);
+    ASSERT_EQ(seen[code], value);
+  }
+  EXPECT_EQ(dictionary.size(), seen.size());
+  dictionary.truncate(5);
+  EXPECT_EQ(dictionary.code_of(seen[4]), 4);
+  EXPECT_EQ(dictionary.code_of(seen[9]), 5);
+}
+
+TEST(ColumnBatch, counts_whole_rows) {
+  ColumnBatch batch(
+      std::make_shared<Schema>(Schema{{"a", type_of("UInt8")}, {"b", type_of("String")}}));
+  batch.column(0).append_fixed(uint8_t{1});
+  batch.column(1).append_string("x");
+  batch.column(0).append_fixed(uint8_t{2});
+  EXPECT_EQ(batch.rows(), 1U);
+  batch.truncate(1);
+  EXPECT_EQ(batch.column(0).size(), 1U);
+  batch.clear();
+  EXPECT_EQ(batch.rows(), 0U);
+}
+
+TEST(TopicId, survives_its_text_form) {
+  for (int i = 0; i < 100; ++i) {
+    const TopicId id = TopicId::random();
+    EXPECT_EQ(id.to_string().size(), 22U);
+    EXPECT_EQ(TopicId::parse(id.to_string()).value(), id);
+  }
+  EXPECT_EQ(TopicId{}.to_string(), "AAAAAAAAAAAAAAAAAAAAAA");
+  TopicId ones;
+  ones.bytes.fill(0xFF);
+  EXPECT_EQ(ones.to_string(), "_____________________w");
+  for (const auto* bad : {"", "AAAAAAAAAAAAAAAAAAAAA", "AAAAAAAAAAAAAAAAAAAAAB",
+                          "AAAAAAAAAAAAAAAAAAAAA=", "AAAAAAAAAAAAAAAAAAAAAAA"}) {
+    EXPECT_FALSE(TopicId::parse(bad)) << bad;
+  }
+}
+
+TEST(Reject, names_are_stable) {
+  EXPECT_EQ(reject_reason_name(RejectReason::kWrongType), "wrong_type");
+  EXPECT_EQ(reject_reason_name(RejectReason::kNoValue), "no_value");
+}
+
+}  // namespace
+}  // namespace freshet
