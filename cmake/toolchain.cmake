@@ -9,7 +9,9 @@ if(CCACHE_PROGRAM)
   set(CMAKE_C_COMPILER_LAUNCHER ${CMAKE_CXX_COMPILER_LAUNCHER})
 endif()
 
+# Options structs are filled by name, and what is not named keeps its default: no warning for that.
 add_compile_options(-Wall -Wextra -Wpedantic -Werror -Wthread-safety -Wno-unused-command-line-argument
+                    -Wno-missing-designated-field-initializers
                     -fno-omit-frame-pointer -fcolor-diagnostics -Xclang -fno-pch-timestamp)
 add_link_options(-fuse-ld=lld)
 
