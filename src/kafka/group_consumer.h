@@ -53,6 +53,7 @@ using GroupEvent = std::variant<std::monostate, Assigned, Revoked, Lost>;
 struct LogSlice {
   std::shared_ptr<const void> owner;
   std::string_view bytes;  // one or more complete batches, back to back, in offset order
+  friend bool operator==(const LogSlice& a, const LogSlice& b) { return a.bytes == b.bytes; }
 };
 
 struct FetchedBatches {
