@@ -1,6 +1,8 @@
 // Every message, for code that goes through all of them: tests, fuzzers, tools.
 #pragma once
 
+#include <tuple>
+
 #include "kafka/messages/api_versions.h"
 #include "kafka/messages/create_topics.h"
 #include "kafka/messages/delete_topics.h"
@@ -19,3 +21,19 @@
 #include "kafka/messages/offset_fetch.h"
 #include "kafka/messages/produce.h"
 #include "kafka/messages/sync_group.h"
+
+namespace freshet::kafka {
+
+using AllMessages =
+    std::tuple<ApiVersionsRequest, ApiVersionsResponse, CreateTopicsRequest, CreateTopicsResponse,
+               DeleteTopicsRequest, DeleteTopicsResponse, DescribeConfigsRequest,
+               DescribeConfigsResponse, DescribeGroupsRequest, DescribeGroupsResponse, FetchRequest,
+               FetchResponse, FindCoordinatorRequest, FindCoordinatorResponse, HeartbeatRequest,
+               HeartbeatResponse, InitProducerIdRequest, InitProducerIdResponse, JoinGroupRequest,
+               JoinGroupResponse, LeaveGroupRequest, LeaveGroupResponse, ListGroupsRequest,
+               ListGroupsResponse, ListOffsetsRequest, ListOffsetsResponse, MetadataRequest,
+               MetadataResponse, OffsetCommitRequest, OffsetCommitResponse, OffsetFetchRequest,
+               OffsetFetchResponse, ProduceRequest, ProduceResponse, SyncGroupRequest,
+               SyncGroupResponse>;
+
+}  // namespace freshet::kafka
