@@ -5,19 +5,15 @@
 #pragma once
 
 #include <filesystem>
-#include <functional>
-#include <optional>
 #include <string>
 #include <string_view>
 
 #include "base/error.h"
+#include "config/document.h"
 #include "config/platform.h"
 #include "config/problems.h"
 
 namespace freshet::config {
-
-/// Value of an environment variable, none if it is not set.
-using Environment = std::function<std::optional<std::string>(const std::string& name)>;
 
 /// The process's own environment.
 [[nodiscard]] Environment process_environment();

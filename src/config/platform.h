@@ -92,7 +92,8 @@ struct PipelineSettings {
   std::string name;
   SourcePosition at;
   std::vector<std::string> from;  // topics
-  std::string table;              // to.clickhouse.table, "database.table"
+  SourcePosition from_at;
+  std::string table;  // to.clickhouse.table, "database.table"
   SourcePosition table_at;
   std::vector<ColumnPath> columns;
   FlushSettings flush;

@@ -1,0 +1,251 @@
+#include "config/load_platform.h"
+
+#include <gmock/gmock.h>
+
+#include <filesystem>
+#include <fstream>
+#include <map>
+
+namespace freshet::config {
+namespace {
+
+using testing::ElementsAre;
+using testing::HasSubstr;
+using testing::SizeIs;
+using namespace std::chrono_literals;
+
+LoadedPlatform load(std::string_view text, std::map<std::string, std::string> variables = {}) {
+  return load_platform_text(text, "platform.yaml", "/data",
+                            [variables](const std::string& name) -> std::optional<std::string> {
+                              const auto found = variables.find(name);
+                              if (found == variables.end()) return std::nullopt;
+                              return found->second;
+                            });
+}
+
+std::string problems_of(std::string_view text, std::map<std::string, std::string> variables = {}) {
+  return load(text, std::move(variables)).problems.to_string();
+}
+
+constexpr std::string_view kEvents = R"(
+platform: events
+services: { kafka: embedded, clickhouse: embedded }
+topics:
+  events: { partitions: 6, retention: 7d, config: { segment.bytes: 1048576 } }
+  flights: { retention: forever }
+tables:
+  - CREATE TABLE bitpin.events (user_id String) ENGINE = MergeTree ORDER BY user_id
+  - { sql: "CREATE DATABASE x", provenance: false }
+sources:
+  users:
+    generate: { kind: events, rate: 10_000/s, count: 1_000_000, seed: 7, start: 2025-09-18 }
+    to: events
+    key: user_id
+    codec: lz4
+  history:
+    file: { path: "input/*.csv.gz", nulls: [NA], text: tailnum, delimiter: ";" }
+    to: flights
+  clicks: { generate: { kind: clickstream }, to: clicks, encode: json }
+pipelines:
+  rows:
+    from: events
+    decode: json
+    to: { clickhouse: { table: bitpin.events } }
+    columns: { amount: payload.total, currency: payload.currency }
+    flush: { rows: 500_000, bytes: 32MiB, after: 100ms }
+    on_reject: stop
+    on_unknown_field: reject
+    on_missing_field: reject
+    workers: 2
+    memory: 128MiB
+  both: { from: [flights, clicks], to: { clickhouse: { table: both } } }
+)";
+
+TEST(LoadPlatform, reads_every_key) {
+  const auto loaded = load(kEvents);
+  ASSERT_EQ(loaded.problems.to_string(), "");
+  const Platform& platform = loaded.platform;
+  EXPECT_EQ(platform.name, "events");
+
+  ASSERT_THAT(platform.topics, SizeIs(3));
+  EXPECT_EQ(platform.topics[0].partitions, 6);
+  EXPECT_EQ(platform.topics[0].config.at("retention.ms"), "604800000");
+  EXPECT_EQ(platform.topics[0].config.at("segment.bytes"), "1048576");
+  EXPECT_EQ(platform.topics[1].config.at("retention.ms"), "-1");
+  EXPECT_EQ(platform.topics[2].name, "clicks");
+  EXPECT_FALSE(platform.topics[2].declared);
+
+  ASSERT_THAT(platform.tables, SizeIs(2));
+  EXPECT_THAT(platform.tables[0].sql, HasSubstr("CREATE TABLE bitpin.events"));
+  EXPECT_TRUE(platform.tables[0].provenance);
+  EXPECT_EQ(platform.tables[0].at, (SourcePosition{8, 5}));
+  EXPECT_FALSE(platform.tables[1].provenance);
+
+  ASSERT_THAT(platform.sources, SizeIs(3));
+  const auto& users = std::get<GenerateSettings>(platform.sources[0].from);
+  EXPECT_EQ(users.rate, 10'000.0);
+  EXPECT_EQ(users.count, 1'000'000u);
+  EXPECT_EQ(users.seed, 7u);
+  EXPECT_EQ(users.start, std::chrono::milliseconds(1'758'153'600'000));
+  EXPECT_EQ(platform.sources[0].key, "user_id");
+  EXPECT_EQ(platform.sources[0].codec, BatchCodec::kLz4);
+  const auto& history = std::get<FileSettings>(platform.sources[1].from);
+  EXPECT_EQ(history.path, "/data/input/*.csv.gz");
+  EXPECT_THAT(history.nulls, ElementsAre("NA"));
+  EXPECT_THAT(history.text, ElementsAre("tailnum"));
+  EXPECT_EQ(history.delimiter, ';');
+  EXPECT_EQ(std::get<GenerateSettings>(platform.sources[2].from).kind, GenerateKind::kClickstream);
+
+  ASSERT_THAT(platform.pipelines, SizeIs(2));
+  const PipelineSettings& rows = *platform.pipeline("rows");
+  EXPECT_THAT(rows.from, ElementsAre("events"));
+  EXPECT_EQ(rows.table, "bitpin.events");
+  ASSERT_THAT(rows.columns, SizeIs(2));
+  EXPECT_EQ(rows.columns[0].path, "payload.total");
+  EXPECT_EQ(rows.flush.rows, 500'000u);
+  EXPECT_EQ(rows.flush.bytes, 32u << 20);
+  EXPECT_EQ(rows.flush.after, 100ms);
+  EXPECT_EQ(rows.on_reject, OnReject::kStop);
+  EXPECT_EQ(rows.on_unknown_field, OnUnknownField::kReject);
+  EXPECT_EQ(rows.on_missing_field, OnMissingField::kReject);
+  EXPECT_EQ(rows.workers, 2u);
+  EXPECT_EQ(rows.memory, 128u << 20);
+  EXPECT_EQ(platform.consumer_group(rows), "freshet.events.rows");
+  EXPECT_EQ(platform.dead_letter_topic(rows), "events.rows.dlq");
+  EXPECT_THAT(platform.pipeline("both")->from, ElementsAre("flights", "clicks"));
+  EXPECT_EQ(platform.pipeline("none"), nullptr);
+}
+
+TEST(LoadPlatform, shows_ten_mistakes_at_once_each_with_place_and_remedy) {
+  EXPECT_EQ(
+      problems_of(R"(platform: My Platform
+services: { kafka: { bootstrap: "k1:9092" } }
+topic: {}
+topics:
+  events: { partitions: 0 }
+sources:
+  users: { generate: { kind: event, rate: 10000 }, to: events }
+pipelines:
+  rows:
+    from: evnts
+    to: { clickhouse: { table: bitpin.events } }
+    flush: { rows: 1, rows: 2, after: 100 }
+    window: { tumble: 1m }
+    on_reject: drop
+)"),
+      R"(platform.yaml:1:11: error: platform: 'My Platform' does not fit; expected name (1 to 63 of a-z 0-9 _ -), such as payments
+platform.yaml:2:20: error: services.kafka: an external service is not supported yet; write kafka: embedded
+platform.yaml:3:1: error: topic: unknown key; did you mean 'topics'?
+platform.yaml:5:25: error: topics.events.partitions: '0' does not fit; expected count (1 to 10_000), such as 6
+platform.yaml:7:30: error: sources.users.generate.kind: 'event' is unknown; did you mean 'events'?
+platform.yaml:7:43: error: sources.users.generate.rate: '10000' does not fit; expected rate (above 0, up to 1_000_000_000/s), such as 10_000/s
+platform.yaml:10:11: error: pipelines.rows.from: nothing in this file writes or declares topic 'evnts'; did you mean 'events'? If not, declare it: topics: { evnts: {} }
+platform.yaml:12:23: error: rows: duplicate key, the first stands in line 12; remove one of them
+platform.yaml:12:39: error: pipelines.rows.flush.after: '100' does not fit; expected duration (1ms to 1d), such as 100ms
+platform.yaml:13:5: error: pipelines.rows.window: not supported yet; remove this key to run without it
+platform.yaml:14:16: error: pipelines.rows.on_reject: 'drop' is unknown; expected one of dead_letter, stop
+)");
+}
+
+struct Mistake {
+  std::string text;  // after "platform: p\n"
+  std::string message;
+};
+
+TEST(LoadPlatform, explains_each_kind_of_mistake) {
+  const Mistake mistakes[] = {
+      {"jobs: {}", "2:1: error: jobs: not supported yet"},
+      {"endpoints: {}", "2:1: error: endpoints: not supported yet"},
+      {"schemas: {}", "2:1: error: schemas: not supported yet"},
+      {"services: { registry: embedded }", "2:13: error: services.registry: not supported yet"},
+      {"services: { clickhouse: embeded }", "'embeded' found; expected clickhouse: embedded"},
+      {"services: embedded", "services: 'embedded' found; expected a map with keys such as kafka"},
+      {"topics: [a, b]", "topics: expected a map from names to their settings, found a list"},
+      {"topics: { a/b: {} }", "topics.a/b: not a topic name; expected 1 to 249 of a-z"},
+      {"topics: { a: }", "topics.a: nothing found; expected a map"},
+      {"topics: { a: { config: { segment.byte: 1 } } }", "did you mean 'segment.bytes'?"},
+      {"topics: { a: { retention: 7d, config: { retention.ms: 1 } } }", "given twice"},
+      {"topics: { a: { partitions: [1] } }", "a list found; expected count"},
+      {"tables: CREATE TABLE x", "expected a list of statements"},
+      {"tables: [{ provenance: true }]", "tables.1: key 'sql' is missing"},
+      {"sources: { s: { to: t } }", "0 origins given; expected exactly one of generate, file"},
+      {"sources: { s: { generate: { kind: events }, file: { path: a }, to: t } }", "2 origins"},
+      {"sources: { s: { http: { url: x }, to: t } }", "sources.s.http: not supported yet"},
+      {"sources: { s: { generate: { kind: events } } }", "sources.s: key 'to' is missing"},
+      {"sources: { s: { generate: {}, to: t } }", "generate: key 'kind' is missing"},
+      {"sources: { s: { file: { path: a }, to: { prefix: x } } }", "prefix are not supported yet"},
+      {"sources: { s: { file: { path: a }, to: t, encode: avro } }", "'avro' is not supported yet"},
+      {"sources: { s: { file: { path: a.gz, follow: true }, to: t } }", "cannot be followed"},
+      {"sources: { s: { file: { path: a.json, nulls: NA }, to: t } }", "'nulls' is for CSV only"},
+      {"sources: { S: { file: { path: a }, to: t } }", "sources.S: not a name"},
+      {"pipelines: { r: { from: /e.*/, to: { clickhouse: { table: t } } } }",
+       "'/e.*/' is a pattern, which is not supported yet"},
+      {"pipelines: { r: { to: { clickhouse: { table: t } } } }", "key 'from' is missing"},
+      {"topics: { a: {} }\npipelines: { r: { from: a } }", "key 'to' is missing"},
+      {"topics: { a: {} }\npipelines: { r: { from: a, to: {} } }", "no place given"},
+      {"topics: { a: {} }\npipelines: { r: { from: a, to: { topic: b } } }",
+       "pipelines.r.to.topic: not supported yet"},
+      {"topics: { a: {} }\npipelines: { r: { from: [a, a], to: { clickhouse: { table: t } } } }",
+       "topic 'a' is listed twice"},
+      {"topics: { a: {} }\npipelines:\n  r: { from: a, to: { clickhouse: { table: t } } }\n"
+       "  s: { from: a, to: { clickhouse: { table: t } } }",
+       "pipeline 'r' writes topic 'a' to this table too"},
+      {"topics: { a: {} }\npipelines:\n  r: { from: a, to: { clickhouse: { table: t } }, "
+       "flush: { bytes: 1GiB } }",
+       "flush.bytes (1GiB) is more than memory (256MiB)"},
+      {"topics: { a: {} }\npipelines:\n  r: { from: a, to: { clickhouse: { table: t } }, workers: "
+       "4 }",
+       "warning: pipelines.r.workers: 4 workers share 1 partitions"},
+      {"pipelines: { r: { decode: avro, from: a, to: { clickhouse: { table: a-b } } } }",
+       "decode: 'avro' is not supported yet; expected one of json"},
+      {"pipelines: { r: { from: a, to: { clickhouse: { table: a-b } } } }",
+       "table: 'a-b' does not fit; expected table name"},
+  };
+  for (const Mistake& mistake : mistakes) {
+    EXPECT_THAT(problems_of("platform: p\n" + mistake.text), HasSubstr(mistake.message))
+        << mistake.text;
+  }
+}
+
+TEST(LoadPlatform, replaces_variables_and_reports_those_that_are_not_set) {
+  const auto loaded =
+      load("platform: ${NAME:-fallback}\ntopics: { a: { partitions: ${N} } }", {{"N", "12"}});
+  EXPECT_EQ(loaded.problems.to_string(), "");
+  EXPECT_EQ(loaded.platform.name, "fallback");
+  ASSERT_THAT(loaded.platform.topics, SizeIs(1));
+  EXPECT_EQ(loaded.platform.topics[0].partitions, 12);
+  EXPECT_EQ(problems_of("platform: p\ntopics: { a: { partitions: ${N} } }"),
+            "platform.yaml:2:28: error: ${N} is not set in the environment; set it, or give a "
+            "default: ${N:-value}\n");
+}
+
+TEST(LoadPlatform, keeps_the_value_of_a_variable_out_of_messages) {
+  const std::string problems = problems_of("platform: ${PASSWORD}", {{"PASSWORD", "Hunter2!"}});
+  EXPECT_THAT(problems, HasSubstr("'${PASSWORD}' (variables replaced) does not fit"));
+  EXPECT_THAT(problems, testing::Not(HasSubstr("Hunter2")));
+}
+
+TEST(LoadPlatform, needs_nothing_but_the_name) {
+  EXPECT_EQ(problems_of("platform: p"), "");
+  EXPECT_EQ(problems_of("{}"),
+            "platform.yaml:1:1: error: key 'platform' is missing; expected name "
+            "(1 to 63 of a-z 0-9 _ -), such as payments\n");
+}
+
+TEST(LoadPlatform, says_when_a_file_cannot_be_read) {
+  const auto directory = std::filesystem::temp_directory_path();
+  const auto missing = directory / "freshet-no-such-file.yaml";
+  EXPECT_THAT(load_platform_file(missing).problems.to_string(),
+              HasSubstr("freshet-no-such-file.yaml: error: cannot be opened"));
+  EXPECT_THAT(load_platform_file(directory).problems.to_string(), HasSubstr("is a directory"));
+}
+
+TEST(RequirePlatform, turns_all_problems_into_one_error) {
+  auto result = require_platform(load("platform: P\nx: 1"));
+  ASSERT_FALSE(result);
+  EXPECT_EQ(result.error().code(), Errc::kInvalidArgument);
+  EXPECT_THAT(result.error().message(), HasSubstr("\nplatform.yaml:2:1: error: x: unknown key"));
+}
+
+}  // namespace
+}  // namespace freshet::config
