@@ -46,9 +46,10 @@ class GrowingOutput {
   void finish() { output_.resize(used_); }
 
  private:
-  // Without filling the new bytes with zeros: the codec writes them.
+  // Without filling the new bytes with zeros: the codec writes them. libstdc++ 12 hands the new
+  // capacity to the callable, which may be more than asked for.
   void resize(size_t size) {
-    output_.resize_and_overwrite(size, [](char*, size_t all) { return all; });
+    output_.resize_and_overwrite(size, [size](char*, size_t) { return size; });
   }
 
   std::string& output_;

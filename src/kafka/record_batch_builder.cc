@@ -39,7 +39,7 @@ void RecordBatchBuilder::grow(size_t needed) {
   const size_t wanted =
       std::max({needed, buffer_.size() * 2, options_.reserve_bytes + layout::kRecords});
   // The new bytes are written before they are read; filling them with zeros would cost a pass.
-  buffer_.resize_and_overwrite(wanted, [](char*, size_t size) { return size; });
+  buffer_.resize_and_overwrite(wanted, [wanted](char*, size_t) { return wanted; });
 }
 
 void RecordBatchBuilder::append(int64_t timestamp_ms, std::optional<std::string_view> key,
