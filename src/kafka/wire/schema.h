@@ -225,10 +225,17 @@ struct TypeOf<std::optional<T>> {
 };
 
 inline constexpr TypeInfo kBytesType = {.kind = Kind::kBytes, .size_of = sizeof(std::string)};
+inline constexpr TypeInfo kNullableBytesType = [] {
+  TypeInfo type = TypeOf<std::optional<std::string>>::make();
+  type.inner = &kBytesType;
+  return type;
+}();
 template <class T>
 inline constexpr const TypeInfo* kBytesTypeOf = nullptr;
 template <>
 inline constexpr const TypeInfo* kBytesTypeOf<std::string> = &kBytesType;
+template <>
+inline constexpr const TypeInfo* kBytesTypeOf<std::optional<std::string>> = &kNullableBytesType;
 
 template <class Member>
 struct MemberOf;
@@ -262,7 +269,7 @@ constexpr FieldInfo field(std::string_view name, VersionRange versions = since(0
   return detail::make_field<Member>(name, &detail::kTypeOf<Type>, versions);
 }
 
-/// A std::string that is BYTES on the wire.
+/// A std::string, optional or not, that is BYTES on the wire.
 template <auto Member>
 constexpr FieldInfo bytes(std::string_view name, VersionRange versions = since(0)) {
   using Type = typename detail::MemberOf<decltype(Member)>::Type;
