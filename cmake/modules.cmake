@@ -2,7 +2,8 @@
 #
 # Makes library freshet_NAME from every .cc below src/NAME, and from the files beside them
 #   *_test.cc   one test program NAME_test (GoogleTest)
-#   *_engine_test.cc  one more, NAME_engine_test: tests that load libchdb, for builds without sanitizers
+#               files that include a testing/engine_fixture.h load libchdb, which no sanitizer stands: their
+#               engine cases skip themselves in sanitizer builds, and make NAME_engine_test in all others
 #   *_bench.cc  one benchmark program NAME_bench (Google Benchmark), run once in tiny mode as a test
 #   *_fuzz.cc   one fuzz program each; a plain main replays tests/fuzz/<target>/ as a test
 # Layering: a module may link only modules before it in FRESHET_LAYERS, and the four siblings
@@ -33,10 +34,17 @@ function(freshet_module name)
   set(tests ${sources})
   set(benches ${sources})
   set(fuzzers ${sources})
-  set(engine_tests ${sources})
-  list(FILTER engine_tests INCLUDE REGEX "_engine_test\\.cc$")
   list(FILTER tests INCLUDE REGEX "_test\\.cc$")
-  list(FILTER tests EXCLUDE REGEX "_engine_test\\.cc$")
+  set(engine_tests "")
+  foreach(test IN LISTS tests)
+    file(STRINGS ${test} uses_engine REGEX "#include \"[a-z/]*engine_fixture\\.h\"" LIMIT_COUNT 1)
+    if(uses_engine)
+      list(APPEND engine_tests ${test})
+    endif()
+  endforeach()
+  if(engine_tests AND NOT FRESHET_SANITIZE)
+    list(REMOVE_ITEM tests ${engine_tests})
+  endif()
   list(FILTER benches INCLUDE REGEX "_bench\\.cc$")
   list(FILTER fuzzers INCLUDE REGEX "_fuzz\\.cc$")
   list(FILTER sources EXCLUDE REGEX "(_test|_bench|_fuzz|/main)\\.cc$")

@@ -83,7 +83,9 @@ class Run:
             program = f"{test.get('name').split('.')[-1]}{'_engine' if label == 'engine' else ''}_test"
             detail = cases / f"{program}.xml"
             if test.get("status") == "run" and detail.is_file():
-                counts.add(junit_counts(detail))
+                found = junit_counts(detail)
+                # Sanitizer builds skip the cases that load libchdb; the engine stage runs those.
+                counts.add(found if preset == "release" else Counts(found.passed, found.failed))
             else:
                 counts.add(Counts(1) if test.get("status") == "run" else Counts(failed=1))
         return counts
