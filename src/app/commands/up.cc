@@ -1,0 +1,212 @@
+// freshet up: starts what is embedded and runs everything in the platform file.
+#include <unistd.h>
+
+#include <CLI/CLI.hpp>
+#include <cerrno>
+#include <chrono>
+#include <cstdio>
+
+#include "app/command_tree.h"
+#include "app/commands/commands.h"
+#include "app/platform_runtime.h"
+#include "app/platform_server.h"
+#include "app/ports.h"
+#include "app/progress_report.h"
+#include "app/sample_queries.h"
+#include "app/source_factory.h"
+#include "app/stop_signal.h"
+#include "app/verdict_report.h"
+#include "app/warehouse_query.h"
+#include "config/load_platform.h"
+
+namespace freshet::app {
+namespace {
+
+using std::chrono::steady_clock;
+
+struct UpArguments {
+  std::shared_ptr<PlatformOptions> platform;
+  std::shared_ptr<OutputFormat> output;
+  std::string file;  // positional
+  bool until_done = false;
+};
+
+/// The example that a bare `freshet up` runs: beside the working directory or the program.
+Result<std::filesystem::path> demo_file() {
+  const std::filesystem::path demo = "examples/events/platform.yaml";
+  std::error_code failure;
+  const auto program = std::filesystem::read_symlink("/proc/self/exe", failure).parent_path();
+  for (const auto& base : {std::filesystem::path("."), program / "..", program / "../.."}) {
+    if (std::filesystem::exists(base / demo, failure)) return (base / demo).lexically_normal();
+  }
+  return fail(Errc::kNotFound, "no platform file given, and {} is not here; freshet up FILE",
+              demo.string());
+}
+
+Result<config::Platform> load(const UpArguments& arguments) {
+  std::filesystem::path file =
+      arguments.file.empty() ? arguments.platform->file : arguments.file;
+  if (file.empty()) {
+    FRESHET_ASSIGN(file, demo_file());
+  }
+  auto loaded = config::load_platform_file(file);
+  if (loaded.problems.has_errors()) {
+    // All of them, one line each, as `freshet check` prints them.
+    std::fputs(loaded.problems.to_string().c_str(), stderr);
+    return fail(Errc::kInvalidArgument, "{} has mistakes (above); nothing was started",
+                file.string());
+  }
+  FRESHET_ASSIGN(auto platform, config::require_platform(std::move(loaded)));
+  if (arguments.until_done) {
+    for (const auto& source : platform.sources) {
+      if (!is_bounded(source)) {
+        return fail(Errc::kInvalidArgument,
+                    "--until-done never ends: source {} is endless; give it a count, or follow: "
+                    "false",
+                    source.name);
+      }
+    }
+  }
+  return platform;
+}
+
+void print_queries(EmbeddedServices& services, const std::filesystem::path& platform_file) {
+  const auto queries = read_sample_queries(platform_file);
+  if (!queries) std::printf("\n%s\n", queries.error().message().c_str());
+  if (!queries) return;
+  for (const auto& query : *queries) {
+    std::printf("\n-- %s\n%s\n", query.title.c_str(), query.sql.c_str());
+    std::fflush(stdout);
+    const auto answer = run_query(services.warehouse(), query.sql, "PrettyCompactMonoBlock",
+                                  {{"output_format_pretty_color", "0"},
+                                   {"output_format_pretty_row_numbers", "0"}},
+                                  [](std::string_view chunk) -> Result<void> {
+                                    std::fwrite(chunk.data(), 1, chunk.size(), stdout);
+                                    return {};
+                                  });
+    if (!answer) std::printf("%s\n", answer.error().message().c_str());
+  }
+}
+
+void print_what_next(const config::Platform& platform, const UpArguments& arguments) {
+  const std::string data_dir = arguments.platform->data_dir_or_default();
+  const std::string program = program_invocation_name;
+  std::string text = "\nWhat to try next:\n";
+  text += fmt::format("  {} sql --data-dir {}\n      ask the tables yourself\n", program, data_dir);
+  text += fmt::format("  {} verify --data-dir {} --file {}\n      prove it again, from the disk\n",
+                      program, data_dir, platform.file.string());
+  text += fmt::format(
+      "  {} up {} --data-dir {}\n      keep it running: Kafka clients on 127.0.0.1:9092, metrics on "
+      "http://127.0.0.1:8080/metrics\n",
+      program, platform.file.string(), data_dir);
+  std::fputs(text.c_str(), stdout);
+}
+
+/// One run of `up`, from started services to the exit status.
+class UpRun {
+ public:
+  UpRun(const UpArguments& arguments, EmbeddedServices& services, PlatformServer& server,
+        PlatformRuntime& runtime, StopSignal& signal)
+      : arguments_(arguments),
+        services_(services),
+        server_(server),
+        runtime_(runtime),
+        signal_(signal),
+        progress_(isatty(STDERR_FILENO) != 0) {}
+
+  Result<int> run() {
+    const bool stopped = wait();
+    progress_.finish(runtime_);
+    if (stopped || !arguments_.until_done) return stop_by_signal();
+    return finish_with_verdict();
+  }
+
+ private:
+  /// True if a signal ended the wait; false: drained, or something failed with --until-done.
+  bool wait() {
+    constexpr std::chrono::milliseconds kTick{50};
+    std::vector<std::string> reported;
+    while (!signal_.wait(kTick)) {
+      progress_.update(runtime_);
+      const auto failures = runtime_.failures();
+      for (size_t i = reported.size(); i < failures.size(); ++i) {
+        std::fprintf(stderr, "freshet: %s\n", failures[i].c_str());
+      }
+      reported = failures;
+      if (arguments_.until_done && (!failures.empty() || runtime_.drained())) return false;
+    }
+    return true;
+  }
+
+  Result<int> stop_by_signal() {
+    server_.stop();
+    const auto drained = runtime_.stop(pipeline::StopMode::kDrain);
+    FRESHET_TRY(services_.stop());
+    if (!drained) return std::unexpected(drained.error());
+    std::fputs("freshet: stopped; everything read is written and committed\n", stderr);
+    return runtime_.failures().empty() ? kExitSuccess : kExitNotSo;
+  }
+
+  Result<int> finish_with_verdict() {
+    const RunFigures figures{.statuses = runtime_.pipelines(), .paces = progress_.paces()};
+    const auto failures = runtime_.failures();
+    FRESHET_ASSIGN(const auto verdicts, runtime_.verify(std::nullopt));
+    std::fputs(print_verdicts(verdicts, &figures, *arguments_.output).c_str(), stdout);
+    if (*arguments_.output == OutputFormat::kTable) {
+      print_queries(services_, runtime_.platform().file);
+      print_what_next(runtime_.platform(), arguments_);
+    }
+    server_.stop();
+    FRESHET_TRY(runtime_.stop(pipeline::StopMode::kFinish));
+    FRESHET_TRY(services_.stop());
+    return failures.empty() && all_exact(verdicts) ? kExitSuccess : kExitNotSo;
+  }
+
+  const UpArguments& arguments_;
+  EmbeddedServices& services_;
+  PlatformServer& server_;
+  PlatformRuntime& runtime_;
+  StopSignal& signal_;
+  ProgressReport progress_;
+};
+
+Result<int> up(const UpArguments& arguments) {
+  const auto began = steady_clock::now();
+  StopSignal signal;  // before any thread
+  FRESHET_ASSIGN(auto platform, load(arguments));
+  const Ports ports = shifted_ports(arguments.platform->port_offset);
+  FRESHET_ASSIGN(auto services,
+                 EmbeddedServices::start({.data_dir = arguments.platform->data_dir_or_default(),
+                                          .kafka_port = ports.kafka}));
+  FRESHET_ASSIGN(auto server, PlatformServer::start(*services, ports.api));
+  FRESHET_ASSIGN(auto runtime, PlatformRuntime::start(std::move(platform), *services));
+  server->set_runtime(*runtime);
+  std::fprintf(stderr,
+               "freshet: platform %s is ready after %.2f s: kafka=127.0.0.1:%u "
+               "api=http://127.0.0.1:%u data=%s\n",
+               runtime->platform().name.c_str(),
+               std::chrono::duration<double>(steady_clock::now() - began).count(),
+               services->log().port(), server->api_port(), services->data_dir().c_str());
+  const Result<int> status = UpRun(arguments, *services, *server, *runtime, signal).run();
+  server->stop();  // before the runtime that it answers from goes
+  return status;
+}
+
+}  // namespace
+
+void add_up(CommandTree& tree) {
+  CLI::App& command = tree.add(
+      tree.root(), "up", "Start the embedded services and run everything in a platform file",
+      {"freshet up platform.yaml", "freshet up platform.yaml --until-done --data-dir ./data",
+       "freshet up                          the demo, examples/events"});
+  auto arguments = std::make_shared<UpArguments>();
+  command.add_option("FILE", arguments->file, "Platform file (default: the demo)");
+  command.add_flag("--until-done", arguments->until_done,
+                   "End when all sources are drained: prove it, answer the queries of queries.sql "
+                   "beside FILE, and exit with the verdict");
+  arguments->platform = tree.add_platform_options(command, /*with_brokers=*/false);
+  arguments->output = tree.add_output_option(command);
+  tree.set_body(command, [arguments] { return up(*arguments); });
+}
+
+}  // namespace freshet::app

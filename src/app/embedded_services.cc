@@ -1,0 +1,91 @@
+#include "app/embedded_services.h"
+
+#include <future>
+#include <system_error>
+
+#include "base/check.h"
+
+namespace freshet::app {
+namespace {
+
+Result<std::filesystem::path> make_data_dir(const std::filesystem::path& wanted) {
+  std::error_code failure;
+  std::filesystem::create_directories(wanted / "state", failure);
+  if (failure) {
+    return fail(Errc::kIo, "cannot make the data directory {}: {}; choose another with --data-dir",
+                wanted.string(), failure.message());
+  }
+  // The engine needs an absolute path: with a relative one it cannot sync part directories.
+  std::filesystem::path absolute = std::filesystem::canonical(wanted, failure);
+  if (failure) {
+    return fail(Errc::kIo, "cannot find the data directory {}: {}", wanted.string(),
+                failure.message());
+  }
+  return absolute;
+}
+
+Result<std::unique_ptr<warehouse::Engine>> open_warehouse(const std::filesystem::path& data_dir) {
+  FRESHET_ASSIGN_CONTEXT(auto engine,
+                         warehouse::Engine::open({.path = (data_dir / "warehouse").string()}),
+                         "warehouse");
+  return engine;
+}
+
+}  // namespace
+
+EmbeddedServices::EmbeddedServices(std::filesystem::path data_dir, io::DirectoryLock lock)
+    : data_dir_(std::move(data_dir)), lock_(std::move(lock)) {}
+
+EmbeddedServices::~EmbeddedServices() { static_cast<void>(stop()); }
+
+Result<std::unique_ptr<EmbeddedServices>> EmbeddedServices::start(const ServiceOptions& options) {
+  FRESHET_ASSIGN(auto data_dir, make_data_dir(options.data_dir));
+  FRESHET_ASSIGN(auto lock, io::DirectoryLock::acquire(data_dir));
+  std::unique_ptr<EmbeddedServices> services(
+      new EmbeddedServices(std::move(data_dir), std::move(lock)));
+  // The engine takes longest to start and needs nothing of the log.
+  std::future<Result<std::unique_ptr<warehouse::Engine>>> engine;
+  if (options.warehouse) {
+    engine = std::async(std::launch::async, open_warehouse, services->data_dir_);
+  }
+  if (options.log) {
+    auto log = broker::Broker::start({.data_dir = services->data_dir_ / "log",
+                                      .listen = options.listen,
+                                      .port = options.kafka_port},
+                                     services->clock(), services->metrics_);
+    if (log) {
+      services->log_ = std::move(*log);
+    } else if (!options.warehouse) {
+      return std::unexpected(std::move(log).error().with_context("log"));
+    } else {
+      if (auto opened = engine.get()) services->warehouse_ = std::move(*opened);
+      return std::unexpected(std::move(log).error().with_context("log"));
+    }
+  }
+  if (options.warehouse) {
+    FRESHET_ASSIGN(services->warehouse_, engine.get());
+  }
+  return services;
+}
+
+broker::Broker& EmbeddedServices::log() {
+  FRESHET_CHECK(log_ != nullptr);
+  return *log_;
+}
+
+warehouse::Engine& EmbeddedServices::warehouse() {
+  FRESHET_CHECK(warehouse_ != nullptr);
+  return *warehouse_;
+}
+
+Result<void> EmbeddedServices::stop() {
+  Result<void> first;
+  if (warehouse_ != nullptr) first = warehouse_->close();
+  if (log_ != nullptr) {
+    auto stopped = log_->stop();
+    if (first && !stopped) first = std::move(stopped);
+  }
+  return first;
+}
+
+}  // namespace freshet::app

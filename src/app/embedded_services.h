@@ -1,0 +1,61 @@
+// The embedded services of one data directory: the log (broker) and the warehouse (engine), with
+// the lock that keeps every other process out.
+//
+//   <data dir>/lock        pid of the holder
+//   <data dir>/log/        broker
+//   <data dir>/warehouse/  ClickHouse engine
+//   <data dir>/state/      control socket
+//
+// Life: start() -> use -> stop(). What uses them is stopped before. Any thread may use the services.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <memory>
+
+#include "base/clock.h"
+#include "base/error.h"
+#include "broker/broker.h"
+#include "io/file.h"
+#include "observe/metrics.h"
+#include "warehouse/engine.h"
+
+namespace freshet::app {
+
+struct ServiceOptions {
+  std::filesystem::path data_dir;  // made if missing
+  bool log = true;
+  bool warehouse = true;
+  bool listen = true;          // whether Kafka clients may connect
+  uint16_t kafka_port = 9092;  // 0 takes a free one
+};
+
+class EmbeddedServices {
+ public:
+  /// Starts what is asked for, side by side. kRefused: another process holds the directory.
+  static Result<std::unique_ptr<EmbeddedServices>> start(const ServiceOptions& options);
+  ~EmbeddedServices();
+  EmbeddedServices(const EmbeddedServices&) = delete;
+  EmbeddedServices& operator=(const EmbeddedServices&) = delete;
+
+  [[nodiscard]] const std::filesystem::path& data_dir() const { return data_dir_; }
+  /// Only what was asked for in start().
+  [[nodiscard]] broker::Broker& log();
+  [[nodiscard]] warehouse::Engine& warehouse();
+  [[nodiscard]] MetricRegistry& metrics() { return metrics_; }
+  [[nodiscard]] Clock& clock() { return SystemClock::instance(); }
+
+  /// The engine first, then the log; the first error of both. May be called again.
+  Result<void> stop();
+
+ private:
+  EmbeddedServices(std::filesystem::path data_dir, io::DirectoryLock lock);
+
+  std::filesystem::path data_dir_;
+  io::DirectoryLock lock_;
+  MetricRegistry metrics_;
+  std::unique_ptr<broker::Broker> log_;
+  std::unique_ptr<warehouse::Engine> warehouse_;
+};
+
+}  // namespace freshet::app

@@ -1,0 +1,157 @@
+#include "app/platform_server.h"
+
+#include <unistd.h>
+
+#include <atomic>
+
+#include "api/control_server.h"
+#include "api/metrics_routes.h"
+#include "app/listing.h"
+#include "app/warehouse_query.h"
+#include "io/http_server.h"
+#include "io/io_threads.h"
+#include "io/worker_pool.h"
+
+namespace freshet::app {
+namespace {
+
+std::string json_text_or_null(const std::string& text) {
+  return text.empty() ? "null" : json_quoted(text);
+}
+
+std::string source_json(const SourceState& source) {
+  return fmt::format(
+      R"({{"name":{},"topic":{},"position":{},"published":{},"events_per_s":{:.1f},"total":{},)"
+      R"("bounded":{},"done":{},"failure":{}}})",
+      json_quoted(source.name), json_quoted(source.topic), source.position, source.published,
+      source.events_per_second, source.total ? fmt::format("{}", *source.total) : "null",
+      source.bounded, source.done, json_text_or_null(source.failure));
+}
+
+template <class T, class Print>
+std::string json_array(const std::vector<T>& items, const Print& print) {
+  std::string out = "[";
+  for (const auto& item : items) out += (out.size() > 1 ? "," : "") + print(item);
+  return out + "]";
+}
+
+std::string pipelines_json(const PlatformRuntime& runtime) {
+  return json_array(runtime.pipelines(),
+                    [](const pipeline::PipelineStatus& status) { return to_json(status); });
+}
+
+}  // namespace
+
+class PlatformServer::State {
+ public:
+  explicit State(EmbeddedServices& services)
+      : services(services),
+        threads("api", 1),
+        pool({.name = "control", .threads = 4}),
+        control(threads, pool, handlers()),
+        http(threads, {.service = "API"}) {}
+
+  Result<void> start(uint16_t wanted_port);
+  void stop() {
+    control.stop();
+    http.stop();
+    pool.stop();
+    threads.stop();
+  }
+  [[nodiscard]] std::string status_json() const;
+  api::ControlHandlers handlers();
+  Result<PlatformRuntime*> ready_runtime() const;
+
+  EmbeddedServices& services;
+  std::atomic<PlatformRuntime*> runtime{nullptr};
+  uint16_t api_port = 0;
+  io::IoThreads threads;
+  io::WorkerPool pool;
+  api::ControlServer control;
+  io::HttpServer http;
+};
+
+Result<PlatformRuntime*> PlatformServer::State::ready_runtime() const {
+  PlatformRuntime* ready = runtime.load();
+  if (ready == nullptr) return fail(Errc::kUnavailable, "the platform is still starting");
+  return ready;
+}
+
+std::string PlatformServer::State::status_json() const {
+  const PlatformRuntime* ready = runtime.load();
+  return fmt::format(
+      R"({{"platform":{},"pid":{},"version":"{}","data_dir":{},"kafka":"127.0.0.1:{}",)"
+      R"("api":"127.0.0.1:{}","ready":{},"failures":{},"sources":{},"pipelines":{}}})",
+      ready == nullptr ? "null" : json_quoted(ready->platform().name), ::getpid(), FRESHET_VERSION,
+      json_quoted(services.data_dir().string()), services.log().port(), api_port, ready != nullptr,
+      ready == nullptr ? "[]" : json_array(ready->failures(), json_quoted),
+      ready == nullptr ? "[]" : json_array(ready->sources(), source_json),
+      ready == nullptr ? "[]" : pipelines_json(*ready));
+}
+
+api::ControlHandlers PlatformServer::State::handlers() {
+  return {
+      .sql = [this](const api::SqlRequest& request, io::HttpBodyWriter& out) -> Result<void> {
+        warehouse::Settings settings;
+        for (const auto& [name, value] : request.settings) settings.push_back({name, value});
+        return run_query(services.warehouse(), request.sql,
+                         request.format.empty() ? "TabSeparated" : request.format, settings,
+                         [&out](std::string_view chunk) { return out.write(chunk); });
+      },
+      .status = [this]() -> Result<std::string> { return status_json(); },
+      .pipelines = [this]() -> Result<std::string> {
+        FRESHET_ASSIGN(const auto* ready, ready_runtime());
+        return pipelines_json(*ready);
+      },
+      .pipeline = [this](const std::string& name) -> Result<std::string> {
+        FRESHET_ASSIGN(const auto* ready, ready_runtime());
+        FRESHET_TRY(select_pipelines(ready->platform(), name));
+        for (const auto& status : ready->pipelines()) {
+          if (status.name == name) return to_json(status);
+        }
+        return fail(Errc::kUnavailable, "pipeline {} is still starting", name);
+      },
+      .verify = [this](const std::optional<std::string>& name) -> Result<std::string> {
+        FRESHET_ASSIGN(auto* ready, ready_runtime());
+        FRESHET_ASSIGN(const auto verdicts, ready->verify(name));
+        return json_array(verdicts, [](const pipeline::PipelineVerdict& verdict) {
+          return to_json(verdict);
+        });
+      }};
+}
+
+Result<void> PlatformServer::State::start(uint16_t wanted_port) {
+  api::add_metrics_routes(
+      http, services.metrics(),
+      {.ready = [this]() -> Result<void> {
+         FRESHET_ASSIGN(const auto* ready, ready_runtime());
+         const auto failures = ready->failures();
+         if (!failures.empty()) return fail(Errc::kUnavailable, "{}", failures.front());
+         return {};
+       },
+       .startup = [this]() -> Result<void> {
+         FRESHET_TRY(ready_runtime());
+         return {};
+       }});
+  http.route("GET", "/v1/status", [this](const io::HttpRequest&) {
+    return io::HttpResponse{.content_type = "application/json", .body = status_json()};
+  }, &pool);
+  FRESHET_ASSIGN(api_port, http.listen_tcp("127.0.0.1", wanted_port));
+  return control.start(services.data_dir());
+}
+
+PlatformServer::PlatformServer(std::unique_ptr<State> state) : state_(std::move(state)) {}
+PlatformServer::~PlatformServer() { stop(); }
+
+Result<std::unique_ptr<PlatformServer>> PlatformServer::start(EmbeddedServices& services,
+                                                              uint16_t api_port) {
+  std::unique_ptr<PlatformServer> server(new PlatformServer(std::make_unique<State>(services)));
+  FRESHET_TRY(server->state_->start(api_port));
+  return server;
+}
+
+uint16_t PlatformServer::api_port() const { return state_->api_port; }
+void PlatformServer::set_runtime(PlatformRuntime& runtime) { state_->runtime = &runtime; }
+void PlatformServer::stop() { state_->stop(); }
+
+}  // namespace freshet::app
