@@ -23,18 +23,18 @@ struct LogOptions {
 void add_log_options(CLI::App& root, LogOptions& options) {
   root.add_option("--log-level", options.level, "trace, debug, info, warn, error or off")
       ->envname("FRESHET_LOG_LEVEL")
-      ->transform(CLI::CheckedTransformer(
-          std::map<std::string, LogLevel>{{"trace", LogLevel::kTrace},
-                                          {"debug", LogLevel::kDebug},
-                                          {"info", LogLevel::kInfo},
-                                          {"warn", LogLevel::kWarn},
-                                          {"error", LogLevel::kError},
-                                          {"off", LogLevel::kOff}}))
+      ->transform(
+          CLI::CheckedTransformer(std::map<std::string, LogLevel>{{"trace", LogLevel::kTrace},
+                                                                  {"debug", LogLevel::kDebug},
+                                                                  {"info", LogLevel::kInfo},
+                                                                  {"warn", LogLevel::kWarn},
+                                                                  {"error", LogLevel::kError},
+                                                                  {"off", LogLevel::kOff}}))
       ->default_str("warn");
   root.add_option("--log-format", options.format, "text or json")
       ->envname("FRESHET_LOG_FORMAT")
-      ->transform(CLI::CheckedTransformer(std::map<std::string, LogFormat>{
-          {"text", LogFormat::kText}, {"json", LogFormat::kJson}}))
+      ->transform(CLI::CheckedTransformer(
+          std::map<std::string, LogFormat>{{"text", LogFormat::kText}, {"json", LogFormat::kJson}}))
       ->default_str("text");
 }
 

@@ -53,10 +53,9 @@ std::shared_ptr<PlatformOptions> CommandTree::add_platform_options(CLI::App& com
 
 std::shared_ptr<OutputFormat> CommandTree::add_output_option(CLI::App& command) {
   auto output = std::make_shared<OutputFormat>(OutputFormat::kTable);
-  static const std::map<std::string, OutputFormat> kFormats = {
-      {"table", OutputFormat::kTable},
-      {"json", OutputFormat::kJson},
-      {"ndjson", OutputFormat::kNdjson}};
+  static const std::map<std::string, OutputFormat> kFormats = {{"table", OutputFormat::kTable},
+                                                               {"json", OutputFormat::kJson},
+                                                               {"ndjson", OutputFormat::kNdjson}};
   command
       .add_option_function<std::string>(
           "--output", [output](const std::string& name) { *output = kFormats.at(name); },

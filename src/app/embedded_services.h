@@ -6,7 +6,8 @@
 //   <data dir>/warehouse/  ClickHouse engine
 //   <data dir>/state/      control socket
 //
-// Life: start() -> use -> stop(). What uses them is stopped before. Any thread may use the services.
+// Life: start() -> use -> stop(). What uses them is stopped before. Any thread may use the
+// services.
 #pragma once
 
 #include <cstdint>

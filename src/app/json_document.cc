@@ -9,12 +9,14 @@ Result<boost::json::array> parse_objects(std::string_view document) {
   boost::system::error_code failure;
   boost::json::value parsed = boost::json::parse(document, failure);
   if (failure || !parsed.is_array()) {
-    return fail(Errc::kInternal, "the running platform answered with something else than an array: {}",
+    return fail(Errc::kInternal,
+                "the running platform answered with something else than an array: {}",
                 document.substr(0, 200));
   }
   for (const auto& element : parsed.get_array()) {
     if (!element.is_object()) {
-      return fail(Errc::kInternal, "the running platform's answer holds something else than objects");
+      return fail(Errc::kInternal,
+                  "the running platform's answer holds something else than objects");
     }
   }
   return std::move(parsed.get_array());

@@ -107,8 +107,8 @@ std::string Listing::print(OutputFormat format) const {
 std::string Listing::print_object(const std::vector<Value>& row) const {
   std::string out = "{";
   for (size_t i = 0; i < columns_.size(); ++i) {
-    out += fmt::format("{}{}:{}", i == 0 ? "" : ",", json_quoted(columns_[i].name),
-                       json_text(row[i]));
+    out +=
+        fmt::format("{}{}:{}", i == 0 ? "" : ",", json_quoted(columns_[i].name), json_text(row[i]));
   }
   return out + "}";
 }

@@ -90,17 +90,16 @@ Result<void> PlatformRuntime::State::start() {
 Result<void> PlatformRuntime::State::start_pipelines() {
   for (const auto& settings : platform.pipelines) {
     FRESHET_ASSIGN(auto sink, open_sink(settings, services.warehouse()));
-    auto pipeline = pipeline::Pipeline::create(
-        {.platform = platform.name,
-         .settings = settings,
-         .dead_letter_topic = platform.dead_letter_topic(settings)},
-        {.consumer = make_consumer(platform, settings, services.log()),
-         .sink = std::move(sink),
-         .producer = *producer,
-         .metrics = services.metrics()});
+    auto pipeline =
+        pipeline::Pipeline::create({.platform = platform.name,
+                                    .settings = settings,
+                                    .dead_letter_topic = platform.dead_letter_topic(settings)},
+                                   {.consumer = make_consumer(platform, settings, services.log()),
+                                    .sink = std::move(sink),
+                                    .producer = *producer,
+                                    .metrics = services.metrics()});
     if (!pipeline) {
-      return std::unexpected(
-          std::move(pipeline).error().with_context("pipeline " + settings.name));
+      return std::unexpected(std::move(pipeline).error().with_context("pipeline " + settings.name));
     }
     pipelines.push_back(std::move(*pipeline));
   }
@@ -117,8 +116,8 @@ Result<void> PlatformRuntime::State::start_sources() {
   for (size_t i = 0; i < opened.size(); ++i) {
     const auto& settings = platform.sources[i];
     sources.push_back({.settings = &settings,
-                       .thread = std::make_unique<SourceThread>(
-                           runner_settings(settings), std::move(opened[i]), *producer)});
+                       .thread = std::make_unique<SourceThread>(runner_settings(settings),
+                                                                std::move(opened[i]), *producer)});
   }
   return {};
 }
@@ -232,11 +231,11 @@ Result<void> PlatformRuntime::stop(pipeline::StopMode mode) { return state_->sto
 
 Result<void> ensure_topics(const config::Platform& platform, broker::Broker& log) {
   for (const auto& topic : platform.topics) {
-    FRESHET_ASSIGN_CONTEXT(const auto made,
-                           log.ensure_topic({.name = topic.name,
-                                             .partitions = topic.partitions,
-                                             .configs = topic.config}),
-                           "topic {}", topic.name);
+    FRESHET_ASSIGN_CONTEXT(
+        const auto made,
+        log.ensure_topic(
+            {.name = topic.name, .partitions = topic.partitions, .configs = topic.config}),
+        "topic {}", topic.name);
     if (topic.declared && made.partitions != topic.partitions) {
       logger.warn("topic is there with another number of partitions", kv("topic", topic.name),
                   kv("partitions", made.partitions), kv("declared", topic.partitions));
@@ -255,13 +254,14 @@ Result<pipeline::PipelineVerdict> verify_pipeline(const config::Platform& platfo
   FRESHET_ASSIGN(const auto sink, open_sink(settings, services.warehouse()));
   const auto consumer = make_consumer(platform, settings, services.log());
   const auto producer = services.log().make_producer();
-  FRESHET_ASSIGN_CONTEXT(auto verdict,
-                         pipeline::verify({.settings = settings,
-                                           .dead_letter_topic = platform.dead_letter_topic(settings),
-                                           .consumer = *consumer,
-                                           .producer = *producer,
-                                           .sink = *sink}),
-                         "verify {}", settings.name);
+  FRESHET_ASSIGN_CONTEXT(
+      auto verdict,
+      pipeline::verify({.settings = settings,
+                        .dead_letter_topic = platform.dead_letter_topic(settings),
+                        .consumer = *consumer,
+                        .producer = *producer,
+                        .sink = *sink}),
+      "verify {}", settings.name);
   return verdict;
 }
 

@@ -90,52 +90,54 @@ std::string PlatformServer::State::status_json() const {
 }
 
 api::ControlHandlers PlatformServer::State::handlers() {
-  return {
-      .sql = [this](const api::SqlRequest& request, io::HttpBodyWriter& out) -> Result<void> {
-        warehouse::Settings settings;
-        for (const auto& [name, value] : request.settings) settings.push_back({name, value});
-        return run_query(services.warehouse(), request.sql,
-                         request.format.empty() ? "TabSeparated" : request.format, settings,
-                         [&out](std::string_view chunk) { return out.write(chunk); });
-      },
-      .status = [this]() -> Result<std::string> { return status_json(); },
-      .pipelines = [this]() -> Result<std::string> {
-        FRESHET_ASSIGN(const auto* ready, ready_runtime());
-        return pipelines_json(*ready);
-      },
-      .pipeline = [this](const std::string& name) -> Result<std::string> {
-        FRESHET_ASSIGN(const auto* ready, ready_runtime());
-        FRESHET_TRY(select_pipelines(ready->platform(), name));
-        for (const auto& status : ready->pipelines()) {
-          if (status.name == name) return to_json(status);
-        }
-        return fail(Errc::kUnavailable, "pipeline {} is still starting", name);
-      },
-      .verify = [this](const std::optional<std::string>& name) -> Result<std::string> {
-        FRESHET_ASSIGN(auto* ready, ready_runtime());
-        FRESHET_ASSIGN(const auto verdicts, ready->verify(name));
-        return json_array(verdicts, [](const pipeline::PipelineVerdict& verdict) {
-          return to_json(verdict);
-        });
-      }};
+  return {.sql = [this](const api::SqlRequest& request, io::HttpBodyWriter& out) -> Result<void> {
+            warehouse::Settings settings;
+            for (const auto& [name, value] : request.settings) settings.push_back({name, value});
+            return run_query(services.warehouse(), request.sql,
+                             request.format.empty() ? "TabSeparated" : request.format, settings,
+                             [&out](std::string_view chunk) { return out.write(chunk); });
+          },
+          .status = [this]() -> Result<std::string> { return status_json(); },
+          .pipelines = [this]() -> Result<std::string> {
+            FRESHET_ASSIGN(const auto* ready, ready_runtime());
+            return pipelines_json(*ready);
+          },
+          .pipeline = [this](const std::string& name) -> Result<std::string> {
+            FRESHET_ASSIGN(const auto* ready, ready_runtime());
+            FRESHET_TRY(select_pipelines(ready->platform(), name));
+            for (const auto& status : ready->pipelines()) {
+              if (status.name == name) return to_json(status);
+            }
+            return fail(Errc::kUnavailable, "pipeline {} is still starting", name);
+          },
+          .verify = [this](const std::optional<std::string>& name) -> Result<std::string> {
+            FRESHET_ASSIGN(auto* ready, ready_runtime());
+            FRESHET_ASSIGN(const auto verdicts, ready->verify(name));
+            return json_array(verdicts, [](const pipeline::PipelineVerdict& verdict) {
+              return to_json(verdict);
+            });
+          }};
 }
 
 Result<void> PlatformServer::State::start(uint16_t wanted_port) {
-  api::add_metrics_routes(
-      http, services.metrics(),
-      {.ready = [this]() -> Result<void> {
-         FRESHET_ASSIGN(const auto* ready, ready_runtime());
-         const auto failures = ready->failures();
-         if (!failures.empty()) return fail(Errc::kUnavailable, "{}", failures.front());
-         return {};
-       },
-       .startup = [this]() -> Result<void> {
-         FRESHET_TRY(ready_runtime());
-         return {};
-       }});
-  http.route("GET", "/v1/status", [this](const io::HttpRequest&) {
-    return io::HttpResponse{.content_type = "application/json", .body = status_json()};
-  }, &pool);
+  api::add_metrics_routes(http, services.metrics(),
+                          {.ready = [this]() -> Result<void> {
+                             FRESHET_ASSIGN(const auto* ready, ready_runtime());
+                             const auto failures = ready->failures();
+                             if (!failures.empty())
+                               return fail(Errc::kUnavailable, "{}", failures.front());
+                             return {};
+                           },
+                           .startup = [this]() -> Result<void> {
+                             FRESHET_TRY(ready_runtime());
+                             return {};
+                           }});
+  http.route(
+      "GET", "/v1/status",
+      [this](const io::HttpRequest&) {
+        return io::HttpResponse{.content_type = "application/json", .body = status_json()};
+      },
+      &pool);
   FRESHET_ASSIGN(api_port, http.listen_tcp("127.0.0.1", wanted_port));
   return control.start(services.data_dir());
 }

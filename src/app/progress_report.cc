@@ -1,6 +1,5 @@
 #include "app/progress_report.h"
 
-
 #include <algorithm>
 #include <cstdio>
 
@@ -43,11 +42,10 @@ double PipelinePace::average() const {
 
 std::string progress_line(const pipeline::PipelineStatus& status, const PipelinePace& pace,
                           std::optional<uint64_t> records_to_come) {
-  std::string line = fmt::format(
-      "{:<12} {:>9} ev/s {:>12} rows  lag {} ({:.1f} s)", status.name,
-      with_thousands(static_cast<int64_t>(pace.records_per_second)),
-      with_thousands(static_cast<int64_t>(status.rows)), with_thousands(status.lag_records),
-      status.lag_seconds);
+  std::string line = fmt::format("{:<12} {:>9} ev/s {:>12} rows  lag {} ({:.1f} s)", status.name,
+                                 with_thousands(static_cast<int64_t>(pace.records_per_second)),
+                                 with_thousands(static_cast<int64_t>(status.rows)),
+                                 with_thousands(status.lag_records), status.lag_seconds);
   if (status.rejected > 0) {
     line += fmt::format("  rejected {}", with_thousands(static_cast<int64_t>(status.rejected)));
   }

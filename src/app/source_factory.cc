@@ -46,8 +46,8 @@ Result<std::unique_ptr<source::EventSource>> make_generator_source(
   return source;
 }
 
-Result<std::unique_ptr<source::EventSource>> make_file_source(
-    const config::FileSettings& settings, const std::string& key) {
+Result<std::unique_ptr<source::EventSource>> make_file_source(const config::FileSettings& settings,
+                                                              const std::string& key) {
   if (settings.delimiter != ',') {
     return fail(Errc::kUnsupported,
                 "delimiter '{}' is not supported yet: CSV files are read with commas",
@@ -70,7 +70,8 @@ Result<std::unique_ptr<source::EventSource>> make_source(const config::SourceSet
                     ? make_generator_source(std::get<config::GenerateSettings>(settings.from))
                     : make_file_source(std::get<config::FileSettings>(settings.from),
                                        settings.key.value_or(""));
-  if (!source) return std::unexpected(std::move(source).error().with_context("source " + settings.name));
+  if (!source)
+    return std::unexpected(std::move(source).error().with_context("source " + settings.name));
   return source;
 }
 

@@ -17,8 +17,9 @@ std::filesystem::path history_file() {
   const char* state = std::getenv("XDG_STATE_HOME");
   const char* home = std::getenv("HOME");
   if (state == nullptr && home == nullptr) return {};
-  const std::filesystem::path base =
-      state != nullptr ? std::filesystem::path(state) : std::filesystem::path(home) / ".local/state";
+  const std::filesystem::path base = state != nullptr
+                                         ? std::filesystem::path(state)
+                                         : std::filesystem::path(home) / ".local/state";
   std::error_code failure;
   std::filesystem::create_directories(base / "freshet", failure);
   return failure ? std::filesystem::path() : base / "freshet/sql_history";

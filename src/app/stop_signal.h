@@ -2,8 +2,8 @@
 // starts, because they inherit its mask; one per process.
 #pragma once
 
-#include <csignal>
 #include <chrono>
+#include <csignal>
 
 namespace freshet::app {
 

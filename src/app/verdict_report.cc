@@ -15,7 +15,8 @@ Value count(uint64_t number) { return static_cast<int64_t>(number); }
 
 /// Latency and rate of this run; "-" where the pipeline had nothing to do in it.
 void add_figures(std::vector<Value>& row, const std::string& pipeline, const RunFigures& figures) {
-  const auto status = std::ranges::find(figures.statuses, pipeline, &pipeline::PipelineStatus::name);
+  const auto status =
+      std::ranges::find(figures.statuses, pipeline, &pipeline::PipelineStatus::name);
   const auto pace = figures.paces.find(pipeline);
   if (status == figures.statuses.end() || status->records == 0) {
     row.insert(row.end(), 3, std::monostate());
@@ -41,10 +42,10 @@ std::string print_table(const std::vector<pipeline::PipelineVerdict>& verdicts,
   Listing listing(columns);
   std::string findings;
   for (const auto& verdict : verdicts) {
-    std::vector<Value> row{verdict.pipeline,         verdict.topic,
-                           count(verdict.records),   count(verdict.in_table),
-                           count(verdict.replaced),  count(verdict.rejected),
-                           count(verdict.missing),   count(verdict.doubled)};
+    std::vector<Value> row{verdict.pipeline,        verdict.topic,
+                           count(verdict.records),  count(verdict.in_table),
+                           count(verdict.replaced), count(verdict.rejected),
+                           count(verdict.missing),  count(verdict.doubled)};
     if (figures != nullptr) add_figures(row, verdict.pipeline, *figures);
     row.emplace_back(verdict_text(verdict));
     listing.add(std::move(row));

@@ -24,17 +24,18 @@ Listing list_problems(const config::Problems& problems) {
 }
 
 std::string summary(const config::Platform& platform) {
-  return fmt::format("{}: platform {} is well-formed: {} topics, {} tables, {} sources, {} pipelines",
-                     platform.file.string(), platform.name, platform.topics.size(),
-                     platform.tables.size(), platform.sources.size(), platform.pipelines.size());
+  return fmt::format(
+      "{}: platform {} is well-formed: {} topics, {} tables, {} sources, {} pipelines",
+      platform.file.string(), platform.name, platform.topics.size(), platform.tables.size(),
+      platform.sources.size(), platform.pipelines.size());
 }
 
 }  // namespace
 
 void add_check(CommandTree& tree) {
-  CLI::App& command = tree.add(tree.root(), "check", "Check a platform file without touching anything",
-                               {"freshet check platform.yaml",
-                                "freshet check platform.yaml --output ndjson"});
+  CLI::App& command =
+      tree.add(tree.root(), "check", "Check a platform file without touching anything",
+               {"freshet check platform.yaml", "freshet check platform.yaml --output ndjson"});
   auto file = std::make_shared<std::string>();
   command.add_option("FILE", *file, "Platform file")->required()->envname("FRESHET_FILE");
   auto output = tree.add_output_option(command);

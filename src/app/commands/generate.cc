@@ -41,9 +41,9 @@ Result<int> generate(const GenerateArguments& arguments) {
   std::string buffer;
   for (uint64_t index = 0; index < arguments.count; ++index) {
     if (arguments.rate > 0) {
-      const auto due = began + std::chrono::duration_cast<std::chrono::steady_clock::duration>(
-                                   std::chrono::duration<double>(
-                                       static_cast<double>(index) / arguments.rate));
+      const auto due =
+          began + std::chrono::duration_cast<std::chrono::steady_clock::duration>(
+                      std::chrono::duration<double>(static_cast<double>(index) / arguments.rate));
       if (due > std::chrono::steady_clock::now()) {
         FRESHET_TRY(write_out(buffer));
         std::this_thread::sleep_until(due);
@@ -62,10 +62,12 @@ Result<int> generate(const GenerateArguments& arguments) {
 }  // namespace
 
 void add_generate(CommandTree& tree) {
-  CLI::App& command = tree.add(
-      tree.root(), "generate", "Write made-up events to stdout; the same seed gives the same bytes",
-      {"freshet generate events --count 3", "freshet generate clickstream --count 1_000_000 --seed 7",
-       "freshet generate events --count 100 --keys | freshet produce events --key-separator '\\t'"});
+  CLI::App& command = tree.add(tree.root(), "generate",
+                               "Write made-up events to stdout; the same seed gives the same bytes",
+                               {"freshet generate events --count 3",
+                                "freshet generate clickstream --count 1_000_000 --seed 7",
+                                "freshet generate events --count 100 --keys | freshet produce "
+                                "events --key-separator '\\t'"});
   auto arguments = std::make_shared<GenerateArguments>();
   std::string kinds;
   std::vector<std::string> names;
@@ -75,16 +77,16 @@ void add_generate(CommandTree& tree) {
   }
   command.add_option("KIND", arguments->kind, kinds)->check(CLI::IsMember(names));
   command
-      .add_option_function<std::string>("--count",
-                                        [arguments](const std::string& text) {
-                                          const auto count = config::parse_count(text);
-                                          if (!count) {
-                                            throw CLI::ValidationError("--count",
-                                                                       count.error().message());
-                                          }
-                                          arguments->count = *count;
-                                        },
-                                        "How many (1_000_000)")
+      .add_option_function<std::string>(
+          "--count",
+          [arguments](const std::string& text) {
+            const auto count = config::parse_count(text);
+            if (!count) {
+              throw CLI::ValidationError("--count", count.error().message());
+            }
+            arguments->count = *count;
+          },
+          "How many (1_000_000)")
       ->default_str("10");
   command.add_option("--seed", arguments->seed, "Seed")->capture_default_str();
   command.add_option_function<std::string>(

@@ -55,8 +55,8 @@ Result<int> describe(const PipelineArguments& arguments) {
   const auto& object = objects.front().get_object();
   for (const auto& [name, value] : object) {
     if (name == "partitions") continue;
-    const std::string text = value.is_string() ? std::string(value.get_string())
-                                               : boost::json::serialize(value);
+    const std::string text =
+        value.is_string() ? std::string(value.get_string()) : boost::json::serialize(value);
     std::printf("%-24s %s\n", std::string(name).c_str(), text.c_str());
   }
   const auto* partitions = object.if_contains("partitions");
@@ -80,8 +80,9 @@ Result<int> describe(const PipelineArguments& arguments) {
 
 void add_pipeline(CommandTree& tree) {
   CLI::App& group = tree.add_group("pipeline", "Pipelines of a running platform");
-  const auto add = [&](const std::string& name, const std::string& description,
-                       const std::string& example) -> std::pair<CLI::App*, std::shared_ptr<PipelineArguments>> {
+  const auto add =
+      [&](const std::string& name, const std::string& description,
+          const std::string& example) -> std::pair<CLI::App*, std::shared_ptr<PipelineArguments>> {
     CLI::App& command = tree.add(group, name, description, {example});
     auto arguments = std::make_shared<PipelineArguments>();
     arguments->platform = tree.add_platform_options(command, /*with_brokers=*/false);
@@ -94,7 +95,8 @@ void add_pipeline(CommandTree& tree) {
   const auto [describe_command, describe_arguments] =
       add("describe", "One pipeline, partition by partition", "freshet pipeline describe events");
   describe_command->add_option("NAME", describe_arguments->name, "Pipeline")->required();
-  tree.set_body(*describe_command, [arguments = describe_arguments] { return describe(*arguments); });
+  tree.set_body(*describe_command,
+                [arguments = describe_arguments] { return describe(*arguments); });
 }
 
 }  // namespace freshet::app

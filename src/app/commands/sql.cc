@@ -63,8 +63,8 @@ Result<int> sql(const SqlArguments& arguments) {
     return kExitSuccess;
   }
   if (isatty(STDIN_FILENO) != 0) {
-    FRESHET_TRY(
-        run_sql_shell([&](const std::string& statement) { return ask(target, statement, format); }));
+    FRESHET_TRY(run_sql_shell(
+        [&](const std::string& statement) { return ask(target, statement, format); }));
     return kExitSuccess;
   }
   const std::string script((std::istreambuf_iterator<char>(std::cin)),

@@ -44,8 +44,7 @@ Result<std::filesystem::path> demo_file() {
 }
 
 Result<config::Platform> load(const UpArguments& arguments) {
-  std::filesystem::path file =
-      arguments.file.empty() ? arguments.platform->file : arguments.file;
+  std::filesystem::path file = arguments.file.empty() ? arguments.platform->file : arguments.file;
   if (file.empty()) {
     FRESHET_ASSIGN(file, demo_file());
   }
@@ -77,13 +76,13 @@ void print_queries(EmbeddedServices& services, const std::filesystem::path& plat
   for (const auto& query : *queries) {
     std::printf("\n-- %s\n%s\n", query.title.c_str(), query.sql.c_str());
     std::fflush(stdout);
-    const auto answer = run_query(services.warehouse(), query.sql, "PrettyCompactMonoBlock",
-                                  {{"output_format_pretty_color", "0"},
-                                   {"output_format_pretty_row_numbers", "0"}},
-                                  [](std::string_view chunk) -> Result<void> {
-                                    std::fwrite(chunk.data(), 1, chunk.size(), stdout);
-                                    return {};
-                                  });
+    const auto answer =
+        run_query(services.warehouse(), query.sql, "PrettyCompactMonoBlock",
+                  {{"output_format_pretty_color", "0"}, {"output_format_pretty_row_numbers", "0"}},
+                  [](std::string_view chunk) -> Result<void> {
+                    std::fwrite(chunk.data(), 1, chunk.size(), stdout);
+                    return {};
+                  });
     if (!answer) std::printf("%s\n", answer.error().message().c_str());
   }
 }
@@ -96,7 +95,8 @@ void print_what_next(const config::Platform& platform, const UpArguments& argume
   text += fmt::format("  {} verify --data-dir {} --file {}\n      prove it again, from the disk\n",
                       program, data_dir, platform.file.string());
   text += fmt::format(
-      "  {} up {} --data-dir {}\n      keep it running: Kafka clients on 127.0.0.1:9092, metrics on "
+      "  {} up {} --data-dir {}\n      keep it running: Kafka clients on 127.0.0.1:9092, metrics "
+      "on "
       "http://127.0.0.1:8080/metrics\n",
       program, platform.file.string(), data_dir);
   std::fputs(text.c_str(), stdout);

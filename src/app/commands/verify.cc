@@ -22,16 +22,17 @@ struct VerifyArguments {
 Result<std::vector<pipeline::PipelineVerdict>> verify_from_disk(
     const VerifyArguments& arguments, const std::optional<std::string>& name) {
   if (arguments.platform->file.empty()) {
-    return fail(Errc::kNotFound,
-                "no platform runs on {}; give --file platform.yaml to verify its data from the disk",
-                arguments.platform->data_dir_or_default());
+    return fail(
+        Errc::kNotFound,
+        "no platform runs on {}; give --file platform.yaml to verify its data from the disk",
+        arguments.platform->data_dir_or_default());
   }
-  FRESHET_ASSIGN(const auto platform, config::require_platform(
-                                          config::load_platform_file(arguments.platform->file)));
+  FRESHET_ASSIGN(const auto platform,
+                 config::require_platform(config::load_platform_file(arguments.platform->file)));
   FRESHET_ASSIGN(const auto selected, select_pipelines(platform, name));
   FRESHET_ASSIGN(auto services,
-                 EmbeddedServices::start({.data_dir = arguments.platform->data_dir_or_default(),
-                                          .listen = false}));
+                 EmbeddedServices::start(
+                     {.data_dir = arguments.platform->data_dir_or_default(), .listen = false}));
   std::vector<pipeline::PipelineVerdict> verdicts;
   for (const auto* settings : selected) {
     FRESHET_ASSIGN(verdicts.emplace_back(), verify_pipeline(platform, *settings, *services));
@@ -91,11 +92,11 @@ Result<int> verify(const VerifyArguments& arguments) {
 }  // namespace
 
 void add_verify(CommandTree& tree) {
-  CLI::App& command = tree.add(
-      tree.root(), "verify",
-      "Prove that every record of the log is in its table exactly once; status 1 if not",
-      {"freshet verify", "freshet verify events --output json",
-       "freshet verify --file platform.yaml --data-dir ./data     nothing running"});
+  CLI::App& command =
+      tree.add(tree.root(), "verify",
+               "Prove that every record of the log is in its table exactly once; status 1 if not",
+               {"freshet verify", "freshet verify events --output json",
+                "freshet verify --file platform.yaml --data-dir ./data     nothing running"});
   auto arguments = std::make_shared<VerifyArguments>();
   command.add_option("PIPELINE", arguments->pipeline, "Only this pipeline");
   arguments->platform = tree.add_platform_options(command, /*with_brokers=*/false);

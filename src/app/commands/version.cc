@@ -14,9 +14,8 @@ std::string version_line() {
 }
 
 void add_version(CommandTree& tree) {
-  CLI::App& command =
-      tree.add(tree.root(), "version", "Print the version and what it was built with",
-               {"freshet version"});
+  CLI::App& command = tree.add(tree.root(), "version",
+                               "Print the version and what it was built with", {"freshet version"});
   tree.set_body(command, []() -> Result<int> {
     std::printf("%s\n", version_line().c_str());
     return kExitSuccess;

@@ -1,0 +1,174 @@
+"""Kills the whole process at every durable step and at random times; what stands on disk must be enough.
+
+A round: new events are due; the platform starts with one death planned (a named crash point, or a moment); it
+dies; it starts again (sometimes dying in recovery first) and runs until all is done. Then `verify` must say
+0 missing and 0 doubled, a count of its own over the provenance columns must agree, and the sums of the
+materialized views must equal those of the table.
+
+KILL_ROUNDS (default 40) in all, KILL_SEED picks the deaths. The last tests switch one guard off and must see
+the harm, which proves that the oracle can see it.
+"""
+
+import json
+import os
+import random
+import signal
+import subprocess
+
+import pytest
+
+import freshet
+
+ROUNDS = int(os.environ.get("KILL_ROUNDS", "40"))
+SEED = int(os.environ.get("KILL_SEED", "20"))
+EVENTS_A_ROUND = 12_000
+PIPELINE_POINTS = ["before_intent", "after_intent", "mid_insert", "after_insert", "before_commit", "after_commit"]
+COLUMNS = """user_id String, event_type LowCardinality(String), timestamp DateTime64(3, 'UTC'),
+        session_id String, device LowCardinality(String)"""
+
+ENGINES = {
+    "plain": "MergeTree ORDER BY (timestamp, user_id)",
+    "partitioned": "MergeTree PARTITION BY event_type ORDER BY (timestamp, user_id)",
+    "replacing": "ReplacingMergeTree PARTITION BY toYYYYMMDD(timestamp) ORDER BY (timestamp, user_id)",
+}
+VIEWS = """
+  - CREATE TABLE k.by_type (event_type String, n UInt64, letters UInt64) ENGINE = SummingMergeTree ORDER BY event_type
+  - CREATE TABLE k.by_device (device String, n UInt64) ENGINE = SummingMergeTree ORDER BY device
+  - CREATE MATERIALIZED VIEW k.view_type TO k.by_type AS
+    SELECT event_type, count() AS n, sum(length(session_id)) AS letters FROM k.events GROUP BY event_type
+  - CREATE MATERIALIZED VIEW k.view_device TO k.by_device AS
+    SELECT device, count() AS n FROM k.events GROUP BY device
+"""
+VIEW_SUMS = """
+SELECT (SELECT (count(), sum(length(session_id))) FROM k.events) = (SELECT (sum(n), sum(letters)) FROM k.by_type)
+   AND (SELECT count() FROM k.events) = (SELECT sum(n) FROM k.by_device)
+"""
+
+
+def platform_text(engine, views, count, settings=""):
+    return f"""
+platform: kill
+topics: {{ events: {{ partitions: 3 }} }}
+tables:
+  - CREATE TABLE k.events ({COLUMNS}) ENGINE = {engine}{settings}
+{VIEWS if views else ""}
+sources:
+  events: {{ generate: {{ kind: events, count: {count}, rate: "40_000/s" }}, to: events }}
+pipelines:
+  events:
+    from: events
+    decode: json
+    to: {{ clickhouse: {{ table: k.events }} }}
+    flush: {{ rows: 1_500, after: 20ms }}
+"""
+
+
+class Victim:
+    """One platform that is killed round after round."""
+
+    def __init__(self, make, engine, views, settings="", guard_off=None):
+        self.text = lambda count: platform_text(engine, views, count, settings)
+        self.platform = make(self.text(0 + 1))
+        self.views = views
+        self.count = 0
+        self.env = {"FRESHET_TEST_GUARD_OFF": guard_off} if guard_off else {}
+
+    def more_events(self):
+        self.count += EVENTS_A_ROUND
+        self.platform.file.write_text(self.text(self.count))
+
+    def die_at(self, point, times):
+        """True if the process died there; false if it came to its end first."""
+        self.platform.launch("--until-done", env={**self.env, "FRESHET_CRASH_AT": f"{point}:{times}"})
+        status, _ = self.platform.wait(60)
+        if status == -signal.SIGKILL:
+            return True
+        assert status == 0, f"status {status}:\n{self.platform.log()}"
+        return False
+
+    def die_after(self, seconds):
+        process = self.platform.launch("--until-done", env=self.env).process
+        try:
+            process.wait(seconds)
+        except subprocess.TimeoutExpired:
+            self.platform.kill()
+
+    def recover(self):
+        """Runs until all is done; the verdict of the run."""
+        self.platform.launch("--until-done", "--output", "json", env=self.env)
+        status, out = self.platform.wait(120)
+        assert out, f"no verdict, status {status}:\n{self.platform.log()}"
+        return status, json.loads(out)[0]
+
+    def harm(self):
+        """What is wrong after recovery, as text; empty if nothing is."""
+        status, verdict = self.recover()
+        found = []
+        if status != 0 or not verdict["exact"] or verdict["records"] != self.count or verdict["rejected"]:
+            found.append(f"status {status}, verdict {json.dumps(verdict)} of {self.count} events")
+        if "Replacing" not in self.text(0):
+            rows, distinct = map(int, self.platform.sql(
+                "SELECT count(), uniqExact(_partition, _offset) FROM k.events")[0])
+            if (rows, distinct) != (self.count, self.count):
+                found.append(f"{rows} rows, {distinct} distinct offsets of {self.count} events")
+        if self.views and self.platform.value(VIEW_SUMS) != "1":
+            found.append("view sums differ: " + str(self.platform.sql("SELECT sum(n) FROM k.by_type")))
+        return "; ".join(found)
+
+
+def plan_death(rng):
+    """(what, how) of the next death."""
+    kind = rng.random()
+    if kind < 0.70:
+        return rng.choice(PIPELINE_POINTS), rng.randint(1, 20)
+    if kind < 0.85:
+        return "mid_append", rng.randint(1, 60)
+    return "moment", rng.uniform(0.1, 0.8)
+
+
+VARIANTS = [("plain", 0), ("partitioned", 0), ("plain", 2), ("partitioned", 2), ("replacing", 0)]
+
+
+@pytest.mark.parametrize("engine, views", VARIANTS)
+def test_nothing_is_lost_or_doubled(platform, engine, views):
+    victim = Victim(platform, ENGINES[engine], views)
+    rng = random.Random(f"{SEED}-{engine}-{views}")
+    deaths = 0
+    for number in range(max(1, ROUNDS // len(VARIANTS))):
+        victim.more_events()
+        what, how = plan_death(rng)
+        if what == "moment":
+            victim.die_after(how)
+            deaths += 1
+        else:
+            deaths += victim.die_at(what, how)
+        if rng.random() < 0.25:
+            deaths += victim.die_at("mid_recovery", 1)
+        harm = victim.harm()
+        assert not harm, f"seed {SEED}, round {number}, death at {what} ({how}): {harm}\n{victim.platform.log()}"
+    assert deaths > 0
+
+
+def test_the_oracle_sees_a_missing_intent(platform):
+    """Without the intent, a range that landed but was not committed is cut anew and written again."""
+    victim = Victim(platform, ENGINES["plain"], 0, guard_off="intent")
+    rng = random.Random(SEED)
+    for _ in range(10):
+        victim.more_events()
+        victim.die_at("after_insert", rng.randint(2, 8))
+        if victim.harm():
+            return
+    pytest.fail("ten deaths between insert and commit did no harm: the test is blind")
+
+
+def test_the_oracle_sees_a_missing_probe(platform):
+    """Without the probe, only the token stands between a replay and a doubled range; let it be forgotten."""
+    victim = Victim(platform, ENGINES["plain"], 0, guard_off="probe",
+                    settings=" SETTINGS non_replicated_deduplication_window = 1")
+    rng = random.Random(SEED)
+    for _ in range(10):
+        victim.more_events()
+        victim.die_at("after_insert", rng.randint(4, 12))
+        if victim.harm():
+            return
+    pytest.fail("ten replays without probe and token did no harm: the test is blind")
