@@ -50,12 +50,12 @@ class Column {
     }
   }
   /// As append_string(), when ByteBuffer::kSlack bytes behind `value` can be read: faster.
-  void append_string_padded(std::string_view value) {
+  [[gnu::always_inline]] void append_string_padded(std::string_view value) {
     if (type_.kind == ColumnKind::kString) {
       chars_.append_padded(value.data(), value.size());
       finish_string();
     } else {
-      append_code(value);
+      append_code_padded(value);
     }
   }
   template <class T>
@@ -73,9 +73,17 @@ class Column {
 
   template <class T>
   void append_repeated(T value, size_t rows) {
+    append_made<T>(rows, [value](size_t) { return value; });
+  }
+  /// Row i gets make(i), for i from 0 to rows - 1.
+  template <class T, class Make>
+  void append_made(size_t rows, Make make) {
     FRESHET_DCHECK(sizeof(T) == fixed_width(type_.kind), "{}", to_clickhouse_type(type_));
     char* to = values_.room(rows * sizeof(T));
-    for (size_t i = 0; i < rows; ++i) std::memcpy(to + i * sizeof(T), &value, sizeof(T));
+    for (size_t i = 0; i < rows; ++i) {
+      const T value = make(i);
+      std::memcpy(to + i * sizeof(T), &value, sizeof(T));
+    }
     values_.advance(rows * sizeof(T));
     finish_rows(rows);
   }
@@ -128,7 +136,7 @@ class Column {
   }
 
  private:
-  void finish_string() {
+  [[gnu::always_inline]] void finish_string() {
     FRESHET_CHECK(chars_.size() <= INT32_MAX, "a string column holds at most 2 GiB");
     offsets_.push(static_cast<int32_t>(chars_.size()));
     finish_row(true);
@@ -137,6 +145,12 @@ class Column {
     FRESHET_DCHECK(type_.kind == ColumnKind::kLowCardinalityString, "{}",
                    to_clickhouse_type(type_));
     values_.push(dictionary_.code_of(value));
+    finish_row(true);
+  }
+  void append_code_padded(std::string_view value) {
+    FRESHET_DCHECK(type_.kind == ColumnKind::kLowCardinalityString, "{}",
+                   to_clickhouse_type(type_));
+    values_.push(dictionary_.code_of_padded(value));
     finish_row(true);
   }
   void append_zero();

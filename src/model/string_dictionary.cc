@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <bit>
-#include <cstring>
 #include <limits>
 #include <random>
 
@@ -17,77 +16,58 @@ const uint64_t kSeed = [] {
   return (uint64_t{device()} << 32 | device()) | 1;
 }();
 
-inline uint64_t mix(uint64_t a, uint64_t b) {
-  __extension__ using Wide = unsigned __int128;
-  const Wide product = static_cast<Wide>(a) * b;
-  return static_cast<uint64_t>(product) ^ static_cast<uint64_t>(product >> 64);
-}
-
-inline uint64_t load(const char* from, size_t bytes) {
-  uint64_t word = 0;
-  std::memcpy(&word, from, bytes);
-  return word;
-}
-
-inline uint64_t hash_of(std::string_view value) {
-  constexpr uint64_t kA = 0x9E3779B97F4A7C15;
-  constexpr uint64_t kB = 0xD6E8FEB86659FD93;
-  const char* at = value.data();
-  size_t left = value.size();
-  uint64_t state = kSeed ^ (left * kB);
-  while (left > 16) {
-    state = mix(load(at, 8) ^ state, load(at + 8, 8) ^ kA);
-    at += 16;
-    left -= 16;
-  }
-  uint64_t low = 0;
-  uint64_t high = 0;
-  if (left >= 8) {
-    low = load(at, 8);
-    high = load(at + left - 8, 8);
-  } else if (left >= 4) {
-    low = load(at, 4);
-    high = load(at + left - 4, 4);
-  } else if (left > 0) {
-    low = static_cast<uint8_t>(at[0]);
-    high = static_cast<uint64_t>(static_cast<uint8_t>(at[left / 2])) << 8 |
-           static_cast<uint8_t>(at[left - 1]);
-  }
-  return mix(low ^ state, high ^ kA ^ kSeed);
-}
-
 }  // namespace
 
-StringDictionary::StringDictionary() { offsets_.push(int32_t{0}); }
+StringDictionary::Head StringDictionary::Head::of(std::string_view value) {
+  if (value.size() >= 16) return of_padded(value);
+  char copy[16] = {};
+  if (!value.empty()) std::memcpy(copy, value.data(), value.size());
+  return of_padded({copy, value.size()});
+}
+
+uint64_t StringDictionary::hash(const Head& head, std::string_view value) const {
+  uint64_t state = short_hash(head);
+  for (auto rest = value.substr(std::min<size_t>(value.size(), 16)); !rest.empty();
+       rest.remove_prefix(std::min<size_t>(rest.size(), 16))) {
+    const Head piece = Head::of(rest);
+    state = mix(piece.low ^ state, piece.high ^ seed_);
+  }
+  return state;
+}
+
+StringDictionary::StringDictionary() : seed_(kSeed), slots_(kFirstSlots) {
+  offsets_.push(int32_t{0});
+}
 
 int32_t StringDictionary::code_of(std::string_view value) {
-  const uint64_t hash = hash_of(value);
-  if (slots_.empty()) return add(value, hash);
-  const uint64_t tag = hash << 32;
+  return find_or_add(value, Head::of(value));
+}
+
+int32_t StringDictionary::find_or_add(std::string_view value, const Head& head) {
+  const uint64_t hash = this->hash(head, value);
   const size_t mask = slots_.size() - 1;
-  for (size_t at = static_cast<uint32_t>(hash) & mask;; at = (at + 1) & mask) {
-    const uint64_t slot = slots_[at];
-    if (slot == 0) return add(value, hash);
-    if (((slot ^ tag) >> 32) == 0) {
-      const auto code = static_cast<int32_t>(static_cast<uint32_t>(slot) - 1);
-      if (this->value(code) == value) return code;
-    }
+  for (size_t at = hash & mask;; at = (at + 1) & mask) {
+    const Slot& slot = slots_[at];
+    if (slot.code_plus_1 == 0) return add(value, head, hash);
+    if (slot.head != head) continue;
+    const auto code = static_cast<int32_t>(slot.code_plus_1 - 1);
+    if (value.size() <= 16 || this->value(code).substr(16) == value.substr(16)) return code;
   }
 }
 
-int32_t StringDictionary::add(std::string_view value, uint64_t hash) {
+int32_t StringDictionary::add(std::string_view value, const Head& head, uint64_t hash) {
   const size_t code = size();
   FRESHET_CHECK(chars_.size() + value.size() <= std::numeric_limits<int32_t>::max(),
                 "a dictionary holds at most 2 GiB");
   chars_.append(value.data(), value.size());
   offsets_.push(static_cast<int32_t>(chars_.size()));
   if ((code + 1) * 2 > slots_.size()) {
-    rehash(std::max(kFirstSlots, slots_.size() * 2));
+    rehash(slots_.size() * 2);
   } else {
     const size_t mask = slots_.size() - 1;
-    size_t at = static_cast<uint32_t>(hash) & mask;
-    while (slots_[at] != 0) at = (at + 1) & mask;
-    slots_[at] = hash << 32 | (code + 1);
+    size_t at = hash & mask;
+    while (slots_[at].code_plus_1 != 0) at = (at + 1) & mask;
+    slots_[at] = {.head = head, .code_plus_1 = static_cast<uint32_t>(code + 1)};
   }
   return static_cast<int32_t>(code);
 }
@@ -100,13 +80,14 @@ void StringDictionary::truncate(size_t size) {
 }
 
 void StringDictionary::rehash(size_t slots) {
-  slots_.assign(slots, 0);
+  slots_.assign(slots, Slot{});
   const size_t mask = slots - 1;
   for (size_t code = 0; code < size(); ++code) {
-    const uint64_t hash = hash_of(value(static_cast<int32_t>(code)));
-    size_t at = static_cast<uint32_t>(hash) & mask;
-    while (slots_[at] != 0) at = (at + 1) & mask;
-    slots_[at] = hash << 32 | (code + 1);
+    const auto known = value(static_cast<int32_t>(code));
+    const Head head = Head::of(known);
+    size_t at = hash(head, known) & mask;
+    while (slots_[at].code_plus_1 != 0) at = (at + 1) & mask;
+    slots_[at] = {.head = head, .code_plus_1 = static_cast<uint32_t>(code + 1)};
   }
 }
 
