@@ -62,6 +62,11 @@ void Gate::close_blocking() {
   empty_.wait(lock, [this] { return inside_.empty(); });
 }
 
+bool Gate::wait_empty(std::chrono::milliseconds time_max) {
+  std::unique_lock lock(mutex_);
+  return empty_.wait_for(lock, time_max, [this] { return inside_.empty(); });
+}
+
 asio::awaitable<void> Gate::close() {
   request_stop();
   const auto executor = co_await asio::this_coro::executor;

@@ -3,6 +3,7 @@
 // Any thread may call any method. The gate must outlive its entries.
 #pragma once
 
+#include <chrono>
 #include <condition_variable>
 #include <cstdint>
 #include <functional>
@@ -54,7 +55,10 @@ class Gate {
   /// thread, whose own work it may be waiting for.
   void close_blocking();
 
-  /// The same for coroutines: `co_await gate.close();`
+  /// Waits until nothing is inside, at most so long; true if it is empty. Asks nobody to stop.
+  bool wait_empty(std::chrono::milliseconds time_max);
+
+  /// The same as close_blocking() for coroutines: `co_await gate.close();`
   boost::asio::awaitable<void, boost::asio::any_io_executor> close();
 
  private:

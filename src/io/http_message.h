@@ -35,6 +35,10 @@ struct HttpRequest {
   [[nodiscard]] std::string query_or(const std::string& name, std::string otherwise) const;
 };
 
+/// Sets path and query from a request's target, such as "/v1/sql?format=CSV".
+/// kInvalidArgument for a broken escape.
+Result<void> read_target(std::string_view target, HttpRequest& request);
+
 /// Where a handler writes a body whose size it does not know yet. write() returns once the bytes
 /// are handed to the kernel, so a slow client slows the handler; after an error (the client has
 /// gone, or the server stops) the handler should end.

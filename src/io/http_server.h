@@ -5,6 +5,9 @@
 // those without run on the network thread and must not. One request at a time per connection,
 // keep-alive, no pipelining beyond what the socket buffers hold.
 //
+// Requests over TCP whose Host header names anything but loopback get 403: a web page must not
+// reach this server through a name of its own that it points to 127.0.0.1 (DNS rebinding).
+//
 // Limits: a header over header_bytes_max gets 431, a body over body_bytes_max 413, a request that
 // does not arrive within request_timeout or an idle connection is closed, and above
 // connections_max new connections get 503.
@@ -36,6 +39,8 @@ class HttpServer {
     size_t connections_max = 4096;
     std::chrono::milliseconds request_timeout{30'000};
     std::chrono::milliseconds idle_timeout{120'000};
+    /// Longest time that a client may leave one piece of a response unread.
+    std::chrono::milliseconds write_timeout{60'000};
   };
 
   /// `threads` must outlive the server.
@@ -58,16 +63,16 @@ class HttpServer {
   /// Listens on a unix socket (mode 0600); stop() removes the file.
   Result<void> listen_unix(const std::filesystem::path& path);
 
-  /// Accepts no more, cuts idle connections, lets running handlers finish for up to
-  /// `grace`, then cuts them too. Blocks; not from a network thread or a handler. May be called
-  /// twice.
+  /// Accepts no more, cuts idle connections, lets running requests finish for up to `grace`, then
+  /// cuts their connections too and waits for the handlers, whose writes fail from then on. Blocks;
+  /// not from a network thread or a handler. May be called twice.
   void stop(std::chrono::milliseconds grace = std::chrono::seconds(5));
 
   [[nodiscard]] size_t connections() const;
 
  private:
   struct State;
-  std::shared_ptr<State> state_;
+  std::unique_ptr<State> state_;
 };
 
 }  // namespace freshet::io

@@ -17,7 +17,7 @@
 #include <exception>
 #include <functional>
 #include <memory>
-#include <mutex>
+#include <optional>
 #include <string>
 #include <utility>
 
@@ -29,6 +29,27 @@ namespace detail {
 /// Text for the log; empty if the failure only says that an operation was cancelled.
 [[nodiscard]] std::string describe_failure(const std::exception_ptr& failure);
 void log_failure(const std::string& name, const std::string& text);
+
+// What the caller gave to spawn(). All of it is destroyed before the gate lets its owner go, which
+// the lifetime of coroutine frames alone does not guarantee.
+template <class Work>
+struct Inside {
+  Inside(Work given_work, std::function<void(const std::string&)> given_on_failure,
+         Gate::Entry& given_entry)
+      : work(std::move(given_work)),
+        on_failure(std::move(given_on_failure)),
+        entry(std::move(given_entry)) {}
+
+  void leave() {
+    on_failure = nullptr;
+    work.reset();
+    entry.reset();
+  }
+
+  std::optional<Work> work;
+  std::function<void(const std::string&)> on_failure;
+  std::optional<Gate::Entry> entry;
+};
 }  // namespace detail
 
 /// Runs `work` (a callable that returns awaitable<void>) on `executor` until it ends; false if the
@@ -44,23 +65,22 @@ bool spawn(Gate& gate, const Executor& executor, const std::string& name, Work w
                       [signal] { signal->emit(boost::asio::cancellation_type::terminal); });
   });
   if (!entered) return false;
-  auto entry = std::make_shared<Gate::Entry>(std::move(*entered));
-  boost::asio::dispatch(
-      executor, [&gate, executor, signal, name, work = std::move(work), entry = std::move(entry),
-                 on_failure = std::move(on_failure)]() mutable {
-        if (gate.stop_requested()) return;  // its cancellation may have come before the slot
-        boost::asio::co_spawn(
-            executor, std::move(work),
-            boost::asio::bind_cancellation_slot(
-                signal->slot(), [signal, name = std::move(name), entry = std::move(entry),
-                                 on_failure = std::move(on_failure)](std::exception_ptr failure) {
-                  if (!failure) return;
-                  const std::string text = detail::describe_failure(failure);
-                  if (text.empty()) return;
-                  detail::log_failure(name, text);
-                  if (on_failure) on_failure(text);
-                }));
-      });
+  auto inside =
+      std::make_shared<detail::Inside<Work>>(std::move(work), std::move(on_failure), *entered);
+  boost::asio::dispatch(executor, [&gate, executor, signal, name, inside] {
+    if (gate.stop_requested()) return inside->leave();  // the signal may have come before the slot
+    boost::asio::co_spawn(
+        executor, [inside] { return (*inside->work)(); },
+        boost::asio::bind_cancellation_slot(
+            signal->slot(), [signal, name, inside](const std::exception_ptr& failure) {
+              const std::string text = failure ? detail::describe_failure(failure) : "";
+              if (!text.empty()) {
+                detail::log_failure(name, text);
+                if (inside->on_failure) inside->on_failure(text);
+              }
+              inside->leave();
+            }));
+  });
   return true;
 }
 
