@@ -1,0 +1,35 @@
+// How `freshet consume --format` prints a record: kcat's letters.
+//   %t topic  %p partition  %o offset  %k key  %s value  %T timestamp in ms  %K %S their sizes
+//   %h headers as name=value,…  %% a percent sign; \n \t \r \0 \\ as in C
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/error.h"
+#include "kafka/client/consumer.h"
+
+namespace freshet::app {
+
+/// A format, parsed once. Value type.
+class RecordFormat {
+ public:
+  /// kInvalidArgument names the letter that is not known.
+  static Result<RecordFormat> parse(std::string_view text);
+
+  /// Appends the record; a missing key or value prints as nothing, its size as -1.
+  void print(const kafka::ConsumedRecord& record, std::string& out) const;
+
+ private:
+  struct Piece {
+    char letter = 0;  // 0: literal text
+    std::string text;
+  };
+  std::vector<Piece> pieces_;
+};
+
+/// \n \t \r \0 \\ resolved; other backslashes stay as they are.
+[[nodiscard]] std::string resolve_escapes(std::string_view text);
+
+}  // namespace freshet::app

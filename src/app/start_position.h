@@ -1,0 +1,28 @@
+// Where `freshet consume --from` begins.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/error.h"
+#include "kafka/client/admin.h"
+#include "kafka/client/consumer.h"
+
+namespace freshet::app {
+
+struct StartRule {
+  enum class Kind { kBeginning, kEnd, kLast, kTime };
+  Kind kind = Kind::kEnd;
+  int64_t number = 0;  // kLast: records per partition; kTime: milliseconds since the epoch
+
+  /// "beginning", "end", "-10", "@2026-11-01T00:00Z"
+  static Result<StartRule> parse(std::string_view text);
+};
+
+/// The offset to begin with in each of the partitions.
+Result<std::vector<kafka::StartPosition>> resolve_start(
+    kafka::Admin& admin, const std::vector<TopicPartition>& partitions, const StartRule& rule);
+
+}  // namespace freshet::app
