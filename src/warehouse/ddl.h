@@ -1,6 +1,8 @@
 // Tables as the platform file declares them: made if missing, compared if there.
 #pragma once
 
+#include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>

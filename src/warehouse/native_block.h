@@ -5,9 +5,9 @@
 //   fixed width      the values, little-endian (UUID: two uint64, high half first)
 //   String           varuint length, bytes, per row
 //   Nullable         one byte per row (1 = null), then the values, zero where null
-//   LowCardinality   uint64 version 1; if rows > 0: uint64 flags (index width | keys follow),
-//                    uint64 key count, keys, uint64 rows, indexes; for a nullable one key 0 stands
-//                    for null
+//   LowCardinality   uint64 version 1, uint64 flags (index width | keys follow), uint64 key count,
+//                    keys, uint64 rows, indexes; for a nullable one key 0 stands for null. Nothing
+//                    at all if there are no rows
 #pragma once
 
 #include <cstdint>

@@ -44,17 +44,22 @@ struct TableSafety {
 
 struct TableDescription {
   TableName name;
-  std::string engine;          // "ReplacingMergeTree"
-  std::string engine_full;     // with arguments, keys and settings
-  std::string sorting_key;     // expression list, empty if none
-  std::string partition_key;   // expression, empty if none
+  std::string engine;         // "ReplacingMergeTree"
+  std::string engine_full;    // with arguments, keys and settings
+  std::string sorting_key;    // expression list, empty if none
+  std::string partition_key;  // expression, empty if none
+  std::string primary_key;
   std::string version_column;  // of a ReplacingMergeTree(version[, is_deleted])
+  std::string data_directory;  // where the engine keeps its parts; empty if nowhere
   std::vector<TableColumn> columns;
   TableSafety safety;
   [[nodiscard]] bool is_merge_tree() const { return engine.ends_with("MergeTree"); }
   [[nodiscard]] bool is_replacing() const { return engine == "ReplacingMergeTree"; }
   [[nodiscard]] const TableColumn* find(std::string_view column) const;
 };
+
+/// The settings at the end of system.tables.engine_full, in the order they stand there.
+[[nodiscard]] Settings settings_clause(std::string_view engine_full);
 
 /// kNotFound if there is no such table.
 Result<TableDescription> describe_table(Engine& engine, const TableName& name);

@@ -1,0 +1,155 @@
+#include "warehouse/clickhouse_error.h"
+
+#include <charconv>
+
+namespace freshet::warehouse {
+namespace {
+
+constexpr std::string_view kPrefix = "ClickHouse error ";
+
+struct EngineText {
+  int code = 0;
+  std::string_view name;  // MEMORY_LIMIT_EXCEEDED; empty if the text has none
+  std::string_view text;
+};
+
+// Reads "Code: 60. DB::Exception: <text> (UNKNOWN_TABLE)"; texts may nest further exceptions and
+// may end with "(version …)", so the name is the last parenthesis that holds only capitals.
+EngineText split_engine_text(std::string_view engine_text) {
+  EngineText result{.code = 0, .name = {}, .text = engine_text};
+  if (const auto at = result.text.find("Code: "); at != std::string_view::npos) {
+    const char* begin = result.text.data() + at + 6;
+    const auto parsed =
+        std::from_chars(begin, result.text.data() + result.text.size(), result.code);
+    result.text.remove_prefix(static_cast<size_t>(parsed.ptr - result.text.data()));
+    while (!result.text.empty() && (result.text.front() == '.' || result.text.front() == ' ')) {
+      result.text.remove_prefix(1);
+    }
+  }
+  constexpr std::string_view kException = "DB::Exception: ";
+  if (result.text.starts_with(kException)) result.text.remove_prefix(kException.size());
+  for (size_t open = result.text.rfind('('); open != std::string_view::npos;
+       open = open == 0 ? std::string_view::npos : result.text.rfind('(', open - 1)) {
+    const size_t close = result.text.find(')', open);
+    if (close == std::string_view::npos) continue;
+    const std::string_view inside = result.text.substr(open + 1, close - open - 1);
+    if (inside.size() >= 4 && inside.find_first_not_of("ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_") ==
+                                  std::string_view::npos) {
+      result.name = inside;
+      result.text = result.text.substr(0, open);
+      break;
+    }
+  }
+  while (!result.text.empty() &&
+         (result.text.back() == ' ' || result.text.back() == '\n' || result.text.back() == '.')) {
+    result.text.remove_suffix(1);
+  }
+  return result;
+}
+
+Errc errc_for(int code, std::string_view text) {
+  if (text.find("No space left on device") != std::string_view::npos) return Errc::kNoSpace;
+  switch (code) {
+    case 57:  // TABLE_ALREADY_EXISTS
+    case 82:  // DATABASE_ALREADY_EXISTS
+      return Errc::kAlreadyExists;
+    case 60:   // UNKNOWN_TABLE
+    case 81:   // UNKNOWN_DATABASE
+    case 218:  // TABLE_IS_DROPPED
+      return Errc::kNotFound;
+    case 48:   // NOT_IMPLEMENTED
+    case 344:  // SUPPORT_IS_DISABLED
+      return Errc::kUnsupported;
+    case 159:  // TIMEOUT_EXCEEDED
+    case 209:  // SOCKET_TIMEOUT
+      return Errc::kTimeout;
+    case 243:  // NOT_ENOUGH_SPACE
+      return Errc::kNoSpace;
+    case 394:  // QUERY_WAS_CANCELLED
+      return Errc::kCancelled;
+    default:
+      break;
+  }
+  switch (failure_class(code)) {
+    case FailureClass::kRetriable:
+      return Errc::kUnavailable;
+    case FailureClass::kData:
+      return Errc::kInvalidArgument;
+    case FailureClass::kSchema:
+      return Errc::kRefused;
+    case FailureClass::kFatal:
+      return Errc::kInternal;
+  }
+  return Errc::kInternal;
+}
+
+}  // namespace
+
+FailureClass failure_class(int clickhouse_code) {
+  switch (clickhouse_code) {
+    case 74:   // CANNOT_READ_FROM_FILE_DESCRIPTOR
+    case 75:   // CANNOT_WRITE_TO_FILE_DESCRIPTOR
+    case 76:   // CANNOT_OPEN_FILE
+    case 159:  // TIMEOUT_EXCEEDED
+    case 202:  // TOO_MANY_SIMULTANEOUS_QUERIES
+    case 203:  // NO_FREE_CONNECTION
+    case 209:  // SOCKET_TIMEOUT
+    case 210:  // NETWORK_ERROR
+    case 236:  // ABORTED
+    case 241:  // MEMORY_LIMIT_EXCEEDED
+    case 242:  // TABLE_IS_READ_ONLY
+    case 243:  // NOT_ENOUGH_SPACE
+    case 252:  // TOO_MANY_PARTS
+    case 285:  // TOO_FEW_LIVE_REPLICAS
+    case 319:  // UNKNOWN_STATUS_OF_INSERT
+    case 384:  // PART_IS_TEMPORARILY_LOCKED
+    case 394:  // QUERY_WAS_CANCELLED
+    case 439:  // CANNOT_SCHEDULE_TASK
+    case 473:  // DEADLOCK_AVOIDED
+    case 499:  // S3_ERROR
+    case 999:  // KEEPER_EXCEPTION
+      return FailureClass::kRetriable;
+    case 10:   // NOT_FOUND_COLUMN_IN_BLOCK
+    case 16:   // NO_SUCH_COLUMN_IN_TABLE
+    case 20:   // NUMBER_OF_COLUMNS_DOESNT_MATCH
+    case 44:   // ILLEGAL_COLUMN
+    case 47:   // UNKNOWN_IDENTIFIER
+    case 50:   // UNKNOWN_TYPE
+    case 53:   // TYPE_MISMATCH
+    case 60:   // UNKNOWN_TABLE
+    case 81:   // UNKNOWN_DATABASE
+    case 218:  // TABLE_IS_DROPPED
+      return FailureClass::kSchema;
+    case 40:    // CHECKSUM_DOESNT_MATCH
+    case 49:    // LOGICAL_ERROR
+    case 246:   // CORRUPTED_DATA
+    case 1000:  // POCO_EXCEPTION
+    case 1001:  // STD_EXCEPTION
+    case 1002:  // UNKNOWN_EXCEPTION
+      return FailureClass::kFatal;
+    default:
+      return FailureClass::kData;
+  }
+}
+
+Error clickhouse_error(std::string_view engine_text) {
+  const EngineText parts = split_engine_text(engine_text);
+  const Errc errc = errc_for(parts.code, parts.text);
+  if (parts.name.empty()) {
+    return Error(errc, fmt::format("{}{}: {}", kPrefix, parts.code, parts.text));
+  }
+  return Error(errc, fmt::format("{}{} ({}): {}", kPrefix, parts.code, parts.name, parts.text));
+}
+
+std::optional<int> clickhouse_code(const Error& error) {
+  const std::string& message = error.message();
+  const size_t at = message.find(kPrefix);
+  if (at == std::string::npos) return std::nullopt;
+  int code = 0;
+  const char* begin = message.data() + at + kPrefix.size();
+  const auto parsed = std::from_chars(begin, message.data() + message.size(), code);
+  if (parsed.ec != std::errc{}) return std::nullopt;
+  return code;
+}
+
+}  // namespace freshet::warehouse
