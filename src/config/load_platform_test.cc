@@ -197,7 +197,7 @@ TEST(LoadPlatform, explains_each_kind_of_mistake) {
        "4 }",
        "warning: pipelines.r.workers: 4 workers share 1 partitions"},
       {"pipelines: { r: { decode: avro, from: a, to: { clickhouse: { table: a-b } } } }",
-       "decode: 'avro' is not supported yet; expected one of json"},
+       "decode: 'avro' is not supported yet; expected json"},
       {"pipelines: { r: { from: a, to: { clickhouse: { table: a-b } } } }",
        "table: 'a-b' does not fit; expected table name"},
   };

@@ -76,7 +76,7 @@ Section<Platform> services_section() {
                   "The log: a durable broker in this process that speaks Kafka's protocol."),
         std::pair("clickhouse", "The warehouse: the ClickHouse engine in this process.")}) {
     services.custom({.name = name,
-                     .type = "one of",
+                     .type = "only",
                      .expected = "embedded",
                      .otherwise = "embedded",
                      .text = {what, "embedded"}},
@@ -290,7 +290,7 @@ Section<SourceSettings> source_section(const std::string& directory) {
                                     {"zstd", BatchCodec::kZstd}}),
            {"Compression of the batches in the log.", "lz4"})
       .custom({.name = "encode",
-               .type = "one of",
+               .type = "only",
                .expected = "json",
                .otherwise = "json",
                .text = {"How a record is written.", "json"}},
@@ -388,7 +388,7 @@ Section<PipelineSettings> pipeline_section() {
       .list("from", &PipelineSettings::from, pipeline_topic_kind(), {"Topics.", "events"},
             /*required=*/true)
       .custom({.name = "decode",
-               .type = "one of",
+               .type = "only",
                .expected = "json",
                .otherwise = "json",
                .text = {"How records are read.", "json"}},

@@ -18,7 +18,8 @@ std::string below(const std::string& path, const KeyInfo& key) {
 std::string type_of(const KeyInfo& key) {
   if (key.section) return key.type;
   if (key.expected.empty()) return key.type;
-  return key.type == "one of" ? key.type + " " + key.expected : key.type + ": " + key.expected;
+  const bool words = key.type == "one of" || key.type == "only";
+  return words ? key.type + " " + key.expected : key.type + ": " + key.expected;
 }
 
 std::string default_of(const KeyInfo& key) {

@@ -194,19 +194,20 @@ ValueKind<Secret> secret_kind(const std::string& directory) {
 
 ValueKind<std::string> word_kind(std::vector<std::string> words, std::vector<std::string> not_yet) {
   const std::string all = fmt::format("{}", fmt::join(words, ", "));
-  return {"one of", all,
+  const std::string wanted = words.size() == 1 ? all : "one of " + all;
+  return {words.size() == 1 ? "only" : "one of", all,
           [words](const std::string& text) -> std::optional<std::string> {
             if (std::ranges::find(words, text) == words.end()) return std::nullopt;
             return text;
           },
           identity,
-          [words, not_yet = std::move(not_yet), all](const std::string& text) -> std::string {
+          [words, not_yet = std::move(not_yet), wanted](const std::string& text) -> std::string {
             if (std::ranges::find(not_yet, text) != not_yet.end()) {
-              return fmt::format("is not supported yet; expected one of {}", all);
+              return fmt::format("is not supported yet; expected {}", wanted);
             }
             const std::string nearest = nearest_name(text, words);
             if (!nearest.empty()) return fmt::format("is unknown; did you mean '{}'?", nearest);
-            return fmt::format("is unknown; expected one of {}", all);
+            return fmt::format("is unknown; expected {}", wanted);
           }};
 }
 
