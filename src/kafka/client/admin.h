@@ -1,0 +1,116 @@
+// Questions and orders to a Kafka cluster, through librdkafka: topics, groups, offsets.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "base/error.h"
+#include "kafka/client/client_settings.h"
+#include "kafka/client/handles.h"
+#include "kafka/group_consumer.h"
+#include "model/offset.h"
+
+namespace freshet::kafka {
+
+struct NewTopic {
+  std::string name;
+  int32_t partitions = 1;
+  int16_t replication_factor = 1;
+  std::map<std::string, std::string> config;
+};
+
+struct BrokerInfo {
+  int32_t id = 0;
+  std::string host;
+  int32_t port = 0;
+};
+struct PartitionInfo {
+  int32_t id = 0;
+  int32_t leader = -1;  // -1: none at the moment
+  std::vector<int32_t> replicas;
+  std::vector<int32_t> in_sync_replicas;
+};
+struct TopicInfo {
+  std::string name;
+  std::vector<PartitionInfo> partitions;
+};
+struct ClusterInfo {
+  std::vector<BrokerInfo> brokers;
+  int32_t controller_id = -1;
+  std::string cluster_id;         // empty: the cluster does not say
+  std::vector<TopicInfo> topics;  // by name
+};
+
+struct ConfigEntry {
+  std::string name;
+  std::optional<std::string> value;  // nullopt: withheld, because it is sensitive
+  bool is_default = false;
+  bool is_read_only = false;
+  bool is_sensitive = false;
+};
+
+struct GroupListing {
+  std::string id;
+  std::string state;  // Kafka's word: "Stable", "Empty", "PreparingRebalance" …
+};
+struct GroupMemberInfo {
+  std::string member_id;
+  std::optional<std::string> group_instance_id;
+  std::string client_id;
+  std::string host;
+  std::vector<TopicPartition> assigned;
+};
+struct GroupDescription {
+  std::string id;
+  std::string state;
+  std::string assignor;  // "range", …; empty without members
+  BrokerInfo coordinator;
+  std::vector<GroupMemberInfo> members;
+};
+struct CommittedOffset {
+  TopicPartition tp;
+  Offset offset;
+  std::string metadata;
+};
+
+/// Every call blocks for at most ClientSettings::request_timeout (a call that asks several things,
+/// once for each). Safe from any thread.
+class Admin {
+ public:
+  static Result<Admin> create(const ClientSettings& client);
+
+  /// kAlreadyExists if it does. The topic may take a moment to show up in cluster().
+  Result<void> create_topic(const NewTopic& topic);
+  /// kNotFound if there is none.
+  Result<void> delete_topic(const std::string& name);
+  /// Brokers and all topics; asking never creates one.
+  Result<ClusterInfo> cluster();
+  Result<TopicInfo> topic(const std::string& name);
+  Result<std::vector<ConfigEntry>> topic_config(const std::string& name);
+
+  Result<std::vector<GroupListing>> groups();
+  /// A group nobody knows has the state "Dead".
+  Result<GroupDescription> group(const std::string& id);
+  /// What the group has committed, by topic and partition.
+  Result<std::vector<CommittedOffset>> committed(const std::string& group_id);
+
+  /// Of each partition in the same order.
+  Result<std::vector<PartitionBounds>> bounds(std::span<const TopicPartition> partitions);
+  /// The first offset whose record is not older than `timestamp_ms`, of each partition in the same
+  /// order; the end of the log if every record is older.
+  Result<std::vector<Offset>> offsets_at(std::span<const TopicPartition> partitions,
+                                         int64_t timestamp_ms);
+
+ private:
+  Admin(ClientHandle client, std::chrono::milliseconds timeout)
+      : client_(std::move(client)), timeout_(timeout) {}
+  ClientHandle client_;
+  std::chrono::milliseconds timeout_;
+};
+
+}  // namespace freshet::kafka
