@@ -18,6 +18,10 @@
 namespace freshet::broker {
 
 class Disk;
+class LogStoreCore;
+
+inline constexpr uint64_t kWalFileBytesMin = 64 << 10;
+inline constexpr uint32_t kWalFilesMin = 2;
 
 struct LogStoreOptions {
   std::filesystem::path directory;                // made when missing
@@ -84,15 +88,13 @@ class LogStore {
   /// Makes every segment durable and recycles the write-ahead log now (also runs by itself whenever
   /// a write-ahead log file is full).
   Result<void> checkpoint();
-  /// Deletes closed segments over their retention; call it every few minutes.
+  /// Deletes closed segments over their retention and forgets idle producers; call it every few
+  /// minutes.
   void apply_retention();
 
-  class Core;
-
  private:
-  friend class PartitionLog;
-  explicit LogStore(std::unique_ptr<Core> core);
-  std::unique_ptr<Core> core_;
+  explicit LogStore(std::unique_ptr<LogStoreCore> core);
+  std::unique_ptr<LogStoreCore> core_;
 };
 
 }  // namespace freshet::broker

@@ -18,7 +18,7 @@
 
 namespace freshet::broker {
 
-class LogStore;
+class LogStoreCore;
 struct PartitionState;
 
 /// Per-topic settings; names and defaults are Kafka's topic configs.
@@ -60,7 +60,7 @@ struct FileSlice {
 /// Offsets come from the append order alone, never from a clock.
 class PartitionLog : public std::enable_shared_from_this<PartitionLog> {
  public:
-  PartitionLog(LogStore& store, std::unique_ptr<PartitionState> state);
+  PartitionLog(LogStoreCore& core, std::unique_ptr<PartitionState> state);
   ~PartitionLog();
   PartitionLog(const PartitionLog&) = delete;
   PartitionLog& operator=(const PartitionLog&) = delete;
@@ -125,7 +125,9 @@ class PartitionLog : public std::enable_shared_from_this<PartitionLog> {
   [[nodiscard]] PartitionState& state() const { return *state_; }
 
  private:
-  LogStore& store_;
+  [[nodiscard]] Result<void> check_bounds(Offset from) const;
+
+  LogStoreCore& core_;
   const std::unique_ptr<PartitionState> state_;
 };
 

@@ -1,0 +1,244 @@
+#include "broker/storage/partition_log.h"
+
+#include <algorithm>
+#include <condition_variable>
+#include <iterator>
+#include <ranges>
+
+#include "broker/storage/log_store_core.h"
+#include "broker/storage/partition_state.h"
+
+namespace freshet::broker {
+namespace {
+
+// The segment that holds `offset`, or would.
+SegmentList::const_iterator segment_for(const SegmentList& segments, Offset offset) {
+  const auto after = std::ranges::upper_bound(
+      segments, offset, {}, [](const SegmentPtr& segment) { return segment->base_offset(); });
+  return after == segments.begin() ? after : std::prev(after);
+}
+
+Error lost(const Segment& segment, Offset first, Offset next) {
+  return Error(Errc::kCorrupt,
+               fmt::format("segment {} ends at byte {} before offset {}: records from offset {} to "
+                           "{} are lost, read on from offset {}",
+                           segment.path().native(), segment.size(), first, first, next - 1, next));
+}
+
+}  // namespace
+
+PartitionLog::PartitionLog(LogStoreCore& core, std::unique_ptr<PartitionState> state)
+    : core_(core), state_(std::move(state)) {}
+PartitionLog::~PartitionLog() = default;
+
+const TopicPartition& PartitionLog::tp() const { return state_->tp; }
+const TopicId& PartitionLog::topic_id() const { return state_->topic_id; }
+Offset PartitionLog::log_start() const { return Offset(state_->log_start.load()); }
+Offset PartitionLog::high_watermark() const {
+  return Offset(state_->high_watermark.load(std::memory_order_acquire));
+}
+bool PartitionLog::is_deleted() const { return state_->deleted; }
+int32_t PartitionLog::leader_epoch() const { return core_.leader_epoch(); }
+
+uint64_t PartitionLog::size_bytes() const {
+  uint64_t sum = 0;
+  for (const auto& segment : *state_->segment_list()) sum += segment->size();
+  return sum;
+}
+
+size_t PartitionLog::segment_count() const { return state_->segment_list()->size(); }
+
+PartitionConfig PartitionLog::config() const {
+  const std::lock_guard lock(state_->mutex);
+  return state_->config;
+}
+
+void PartitionLog::set_config(const PartitionConfig& config) {
+  const std::lock_guard lock(state_->mutex);
+  state_->config = config;
+}
+
+void PartitionLog::append(AppendBatches batches, AppendDone done) {
+  core_.append(shared_from_this(), std::move(batches), std::move(done));
+}
+
+Result<void> PartitionLog::check_bounds(Offset from) const {
+  if (from >= log_start() && from <= high_watermark()) return {};
+  return fail(Errc::kOutOfRange, "partition {}: offset {} is outside {} to {}", tp(), from,
+              log_start(), high_watermark());
+}
+
+Result<LogRead> PartitionLog::read(Offset from, size_t bytes_max) const {
+  FRESHET_TRY(check_bounds(from));
+  const auto segments = state_->segment_list();
+  LogRead result;
+  Offset next = from;
+  size_t bytes = 0;
+  const auto done = [&] {
+    result.log_start = log_start();
+    result.high_watermark = high_watermark();
+    return std::move(result);
+  };
+  for (auto at = segment_for(*segments, from); at != segments->end(); ++at) {
+    const Segment& segment = **at;
+    const auto position = segment.locate(next);
+    if (!position) {
+      if (bytes > 0) return done();
+      return std::unexpected(
+          std::move(position).error().with_context(fmt::format("partition {}", tp())));
+    }
+    if (*position) {
+      auto run = segment.read(**position, bytes_max > bytes ? bytes_max - bytes : 0);
+      if (!run) {
+        if (bytes > 0) return done();
+        return std::unexpected(
+            std::move(run).error().with_context(fmt::format("partition {}", tp())));
+      }
+      // Only the very first batch may be larger than what was asked for.
+      if (bytes > 0 && bytes + run->slice.bytes.size() > bytes_max) return done();
+      bytes += run->slice.bytes.size();
+      next = run->next_offset;
+      result.slices.push_back(std::move(run->slice));
+      if (bytes >= bytes_max || run->position + result.slices.back().bytes.size() < segment.size())
+        return done();
+    }
+    const auto following = std::next(at);
+    if (following != segments->end() && (*following)->base_offset() > next) {
+      if (bytes > 0) return done();
+      return std::unexpected(lost(segment, next, (*following)->base_offset())
+                                 .with_context(fmt::format("partition {}", tp())));
+    }
+  }
+  return done();
+}
+
+Result<std::optional<FileSlice>> PartitionLog::read_file_slice(Offset from,
+                                                               size_t bytes_max) const {
+  FRESHET_TRY(check_bounds(from));
+  const auto segments = state_->segment_list();
+  for (auto at = segment_for(*segments, from); at != segments->end(); ++at) {
+    FRESHET_ASSIGN_CONTEXT(const auto position, (*at)->locate(from), "partition {}", tp());
+    if (!position) continue;
+    FRESHET_ASSIGN_CONTEXT(const auto run, (*at)->read(*position, bytes_max), "partition {}", tp());
+    FRESHET_ASSIGN(const auto file, (*at)->file());
+    return FileSlice{.owner = file,
+                     .fd = file->file().fd(),
+                     .position = run.position,
+                     .size = run.slice.bytes.size()};
+  }
+  return std::nullopt;
+}
+
+Result<std::vector<kafka::LogSlice>> PartitionLog::read_backwards(Offset before,
+                                                                  size_t bytes_max) const {
+  const Offset end = before == kNoOffset ? high_watermark() : std::min(before, high_watermark());
+  const Offset start = log_start();
+  const auto segments = state_->segment_list();
+  std::vector<kafka::LogSlice> newest_first;
+  size_t bytes = 0;
+  for (auto at = std::next(segment_for(*segments, end)); at != segments->begin();) {
+    const Segment& segment = **--at;
+    FRESHET_ASSIGN_CONTEXT(const auto located, segment.locate(end), "partition {}", tp());
+    uint64_t position = located.value_or(segment.size());
+    while (position > 0) {
+      const size_t wanted = bytes_max > bytes ? bytes_max - bytes : 1;
+      FRESHET_ASSIGN(const uint64_t from, segment.boundary_before(position, wanted));
+      FRESHET_ASSIGN_CONTEXT(auto run, segment.batches(from, position), "partition {}", tp());
+      for (auto& slice : std::views::reverse(run)) {
+        if (kafka::RecordBatchView(slice.bytes).last_offset() < start) return newest_first;
+        if (bytes > 0 && bytes + slice.bytes.size() > bytes_max) return newest_first;
+        bytes += slice.bytes.size();
+        newest_first.push_back(std::move(slice));
+      }
+      position = from;
+    }
+  }
+  return newest_first;
+}
+
+Result<std::optional<TimestampOffset>> PartitionLog::find_by_time(int64_t timestamp_ms) const {
+  const auto segments = state_->segment_list();
+  const Offset start = log_start();
+  for (auto at = segment_for(*segments, start); at != segments->end(); ++at) {
+    FRESHET_ASSIGN_CONTEXT(const auto newest, (*at)->max_timestamp_ms(), "partition {}", tp());
+    // A segment whose largest timestamp is unknown (-1, its index is lost) is walked.
+    if (newest >= 0 && newest < timestamp_ms) continue;
+    FRESHET_ASSIGN_CONTEXT(const auto found, (*at)->find_by_time(timestamp_ms, start),
+                           "partition {}", tp());
+    if (!found) continue;
+    return TimestampOffset{.timestamp_ms = found->timestamp_ms,
+                           .offset = found->offset,
+                           .leader_epoch = found->leader_epoch};
+  }
+  return std::nullopt;
+}
+
+Result<std::optional<TimestampOffset>> PartitionLog::max_timestamp() const {
+  const auto segments = state_->segment_list();
+  int64_t newest = -1;
+  for (const auto& segment : *segments) {
+    FRESHET_ASSIGN_CONTEXT(const auto of_segment, segment->max_timestamp_ms(), "partition {}",
+                           tp());
+    newest = std::max(newest, of_segment);
+  }
+  if (newest < 0) return std::nullopt;
+  return find_by_time(newest);
+}
+
+std::pair<int32_t, Offset> PartitionLog::end_of_epoch(int32_t epoch) const {
+  const std::lock_guard lock(state_->mutex);
+  // The current epoch is known before anything was written under it.
+  if (epoch == core_.leader_epoch()) return {epoch, high_watermark()};
+  return state_->epochs.end_of(epoch, high_watermark());
+}
+
+uint64_t PartitionLog::when_past(Offset offset, std::move_only_function<void()> ready) {
+  {
+    const std::lock_guard lock(state_->mutex);
+    if (high_watermark() <= offset && !state_->deleted) {
+      const uint64_t id = state_->next_waiter++;
+      state_->waiters.emplace(id,
+                              PartitionState::Waiter{.past = offset, .ready = std::move(ready)});
+      return id;
+    }
+  }
+  ready();
+  return 0;
+}
+
+bool PartitionLog::cancel_wait(uint64_t id) {
+  const std::lock_guard lock(state_->mutex);
+  return state_->waiters.erase(id) > 0;
+}
+
+bool PartitionLog::wait_past(Offset offset, std::chrono::steady_clock::time_point deadline) {
+  struct Signal {
+    std::mutex mutex;
+    std::condition_variable changed;
+    bool ready = false;
+  };
+  const auto signal = std::make_shared<Signal>();
+  const uint64_t id = when_past(offset, [signal] {
+    const std::lock_guard lock(signal->mutex);
+    signal->ready = true;
+    signal->changed.notify_all();
+  });
+  {
+    std::unique_lock lock(signal->mutex);
+    signal->changed.wait_until(lock, deadline, [&] { return signal->ready; });
+  }
+  if (id != 0) cancel_wait(id);
+  return high_watermark() > offset;
+}
+
+void PartitionLog::delete_before(Offset offset,
+                                 std::move_only_function<void(Result<Offset>)> done) {
+  core_.enqueue(
+      LogStoreCore::MoveLogStart{.log = shared_from_this(), .to = offset, .done = std::move(done)});
+}
+
+void PartitionLog::roll(std::move_only_function<void(Result<void>)> done) {
+  core_.enqueue(LogStoreCore::Roll{.log = shared_from_this(), .done = std::move(done)});
+}
+
+}  // namespace freshet::broker

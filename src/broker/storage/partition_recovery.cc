@@ -1,0 +1,321 @@
+#include "broker/storage/partition_recovery.h"
+
+#include <dirent.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <charconv>
+#include <set>
+
+#include "broker/storage/segment_scan.h"
+#include "observe/log.h"
+
+namespace freshet::broker {
+namespace {
+
+const Logger logger("broker.storage");
+
+constexpr size_t kSnapshotBytesMax = size_t{64} << 20;
+
+struct Listing {
+  std::vector<Offset> segments;   // base offsets, in order
+  std::set<Offset> with_index;    // have an .index
+  std::vector<Offset> snapshots;  // in order
+};
+
+// readdir instead of std::filesystem: thousands of these stand between the start and the first
+// request.
+Result<Listing> list_partition(const std::filesystem::path& directory) {
+  DIR* const handle = ::opendir(directory.c_str());
+  if (handle == nullptr) {
+    return std::unexpected(errno_error(fmt::format("list {}", directory.native()), errno));
+  }
+  Listing listing;
+  while (const dirent* const entry = ::readdir(handle)) {
+    const std::string_view name(entry->d_name);
+    constexpr size_t kDigits = 20;
+    if (name.size() <= kDigits) continue;
+    int64_t base = 0;
+    const auto parsed = std::from_chars(name.data(), name.data() + kDigits, base);
+    if (parsed.ec != std::errc{} || parsed.ptr != name.data() + kDigits) continue;
+    const auto extension = name.substr(kDigits);
+    if (extension == ".log") listing.segments.push_back(Offset(base));
+    if (extension == ".index") listing.with_index.insert(Offset(base));
+    if (extension == ".snapshot") listing.snapshots.push_back(Offset(base));
+  }
+  ::closedir(handle);
+  std::ranges::sort(listing.segments);
+  std::ranges::sort(listing.snapshots);
+  return listing;
+}
+
+Result<uint64_t> size_of_file(const std::filesystem::path& path) {
+  std::error_code error;
+  const auto size = std::filesystem::file_size(path, error);
+  if (error) {
+    return std::unexpected(errno_error(fmt::format("stat {}", path.native()), error.value()));
+  }
+  return size;
+}
+
+class PartitionRecovery {
+ public:
+  PartitionRecovery(Disk& disk, const PartitionRecoveryInput& input)
+      : disk_(disk),
+        input_(input),
+        state_(std::make_unique<PartitionState>(disk, input.tp, input.topic_id, input.directory)),
+        segments_(std::make_shared<SegmentList>()) {}
+
+  Result<std::unique_ptr<PartitionState>> run() {
+    FRESHET_ASSIGN(listing_, list_partition(input_.directory));
+    state_->config = input_.config;
+    state_->snapshots = listing_.snapshots;
+    if (input_.point != nullptr) {
+      state_->epochs = input_.point->epochs;
+      state_->producers = input_.point->producers;
+      FRESHET_TRY(open_from_point(*input_.point));
+    } else {
+      FRESHET_TRY(open_without_point());
+    }
+    if (segments_->empty()) {
+      FRESHET_ASSIGN(auto first, Segment::create(disk_, input_.directory, next_));
+      segments_->push_back(std::move(first));
+    }
+    state_->segments = segments_;
+    state_->next_offset = next_;
+    state_->high_watermark = next_.value();
+    const Offset first = segments_->front()->base_offset();
+    const Offset start = input_.point == nullptr ? first : input_.point->log_start;
+    state_->log_start = std::clamp(start, std::min(first, next_), next_).value();
+    return std::move(state_);
+  }
+
+ private:
+  SegmentPtr closed(Offset base, uint64_t size) {
+    return std::make_shared<Segment>(disk_, input_.directory, base, size, UINT64_MAX);
+  }
+
+  Result<void> open_from_point(const PartitionPoint& point) {
+    next_ = point.offset;
+    auto at = listing_.segments.begin();
+    for (; at != listing_.segments.end() && *at < point.segment_base; ++at) {
+      FRESHET_ASSIGN(const auto size,
+                     size_of_file(input_.directory / segment_file_name(*at, ".log")));
+      const bool outdated =
+          std::next(at) != listing_.segments.end() && *std::next(at) <= point.log_start;
+      if (outdated) {
+        FRESHET_TRY(remove_segment(*at));
+        continue;
+      }
+      segments_->push_back(closed(*at, size));
+      if (!listing_.with_index.contains(*at) && size > input_.config.index_interval_bytes) {
+        FRESHET_TRY(rebuild_index(*segments_->back()));
+      }
+    }
+    if (at != listing_.segments.end() && *at == point.segment_base) {
+      FRESHET_ASSIGN(const bool whole, open_point_segment(point));
+      ++at;
+      if (!whole) {
+        for (; at != listing_.segments.end(); ++at) FRESHET_TRY(remove_segment(*at));
+        return {};
+      }
+    } else if (point.position > 0) {
+      logger.error("segment is missing; its records are lost", kv("partition", input_.tp),
+                   kv("file", segment_file_name(point.segment_base, ".log")),
+                   kv("first_offset", point.segment_base), kv("last_offset", point.offset - 1));
+    }
+    return open_tail_segments(at);
+  }
+
+  // False: the segments behind this one must go.
+  Result<bool> open_point_segment(const PartitionPoint& point) {
+    const auto path = input_.directory / segment_file_name(point.segment_base, ".log");
+    FRESHET_ASSIGN(const auto size, size_of_file(path));
+    auto segment = closed(point.segment_base, size);
+    segments_->push_back(segment);
+    segment->offset_index().file().trust(point.offset_index_entries);
+    segment->time_index().file().trust(point.time_index_entries);
+    segment->set_max_timestamp(point.newest);
+    if (size < point.position) {
+      logger.error("segment is shorter than what was made durable; records are lost",
+                   kv("partition", input_.tp), kv("file", path.native()), kv("bytes", size),
+                   kv("expected_bytes", point.position), kv("next_offset", point.offset));
+      // Offsets are never given twice: appends go on where the lost records ended.
+      FRESHET_ASSIGN(auto next, Segment::create(disk_, input_.directory, point.offset));
+      segments_->push_back(std::move(next));
+      return false;
+    }
+    return scan_tail(*segment, size, point.position);
+  }
+
+  Result<void> open_tail_segments(std::vector<Offset>::const_iterator at) {
+    for (; at != listing_.segments.end(); ++at) {
+      FRESHET_ASSIGN(const auto size,
+                     size_of_file(input_.directory / segment_file_name(*at, ".log")));
+      if (*at != next_) {
+        logger.warn(
+            "segment does not continue the log and is removed; what was acknowledged of it "
+            "is in the write-ahead log",
+            kv("partition", input_.tp), kv("base_offset", *at), kv("expected_offset", next_));
+        for (; at != listing_.segments.end(); ++at) FRESHET_TRY(remove_segment(*at));
+        return {};
+      }
+      if (!segments_->empty()) FRESHET_TRY(segments_->back()->seal());
+      auto segment = closed(*at, size);
+      segments_->push_back(segment);
+      segment->offset_index().file().trust(0);
+      segment->time_index().file().trust(0);
+      FRESHET_ASSIGN(const bool whole, scan_tail(*segment, size, 0));
+      if (!whole) {
+        for (++at; at != listing_.segments.end(); ++at) FRESHET_TRY(remove_segment(*at));
+        return {};
+      }
+    }
+    return {};
+  }
+
+  // Checks what lies behind `from`; cuts a torn tail off. False if it did.
+  Result<bool> scan_tail(Segment& segment, uint64_t size, uint64_t from) {
+    segment.set_size(size, from);
+    if (size == from) return true;
+    FRESHET_ASSIGN(const auto mapping, segment.mapped());
+    const auto scan = scan_segment({mapping->data(), size}, from, next_, visitor(segment));
+    next_ = scan.next;
+    mark(segment);
+    if (scan.end == size) return true;
+    logger.warn(
+        "torn tail cut off; what was acknowledged of it is replayed from the write-ahead log",
+        kv("partition", input_.tp), kv("file", segment.path().native()), kv("byte", scan.end),
+        kv("bytes_cut", size - scan.end), kv("next_offset", scan.next), kv("why", scan.fault));
+    FRESHET_TRY(cut(segment, scan.end, from));
+    return false;
+  }
+
+  Result<void> cut(Segment& segment, uint64_t end, uint64_t trusted_from) {
+    FRESHET_ASSIGN(const auto file, segment.file());
+    FRESHET_TRY(file->truncate(end));
+    segment.set_size(end, trusted_from);
+    return {};
+  }
+
+  // No recovery point: everything is read, and only a tail with nothing sound behind it is cut.
+  Result<void> open_without_point() {
+    if (!listing_.segments.empty()) next_ = listing_.segments.front();
+    if (input_.tail_in_wal) return open_tail_segments(listing_.segments.begin());
+    load_snapshot();
+    for (auto at = listing_.segments.begin(); at != listing_.segments.end(); ++at) {
+      const bool last = std::next(at) == listing_.segments.end();
+      FRESHET_ASSIGN(const auto size,
+                     size_of_file(input_.directory / segment_file_name(*at, ".log")));
+      auto segment = closed(*at, size);
+      if (!segments_->empty()) FRESHET_TRY(segments_->back()->seal());
+      segments_->push_back(segment);
+      segment->offset_index().file().trust(0);
+      segment->time_index().file().trust(0);
+      next_ = *at;
+      FRESHET_TRY(salvage(*segment, size, last));
+    }
+    return {};
+  }
+
+  Result<void> salvage(Segment& segment, uint64_t size, bool last) {
+    if (size == 0) return {};
+    FRESHET_ASSIGN(const auto mapping, segment.mapped());
+    uint64_t position = 0;
+    while (true) {
+      const auto scan = scan_segment({mapping->data(), size}, position, next_, visitor(segment));
+      next_ = scan.next;
+      mark(segment);
+      if (scan.end == size) return {};
+      FRESHET_ASSIGN(position, segment.next_intact_batch(scan.end + 1, scan.next));
+      if (position == size && last) {
+        logger.warn("torn tail cut off", kv("partition", input_.tp),
+                    kv("file", segment.path().native()), kv("byte", scan.end),
+                    kv("bytes_cut", size - scan.end), kv("next_offset", scan.next),
+                    kv("why", scan.fault));
+        return cut(segment, scan.end, UINT64_MAX);
+      }
+      logger.error("segment is damaged; the records there are lost, the rest is served",
+                   kv("partition", input_.tp), kv("file", segment.path().native()),
+                   kv("byte", scan.end), kv("bytes", position - scan.end),
+                   kv("first_offset_lost", scan.next), kv("why", scan.fault));
+      if (position == size) return {};
+      next_ = kafka::RecordBatchView({mapping->data() + position, size - position}).base_offset();
+    }
+  }
+
+  std::function<void(kafka::RecordBatchView, uint64_t)> visitor(Segment& segment) {
+    return [this, &segment](kafka::RecordBatchView batch, uint64_t position) {
+      if (auto noted = segment.note_batch(batch, position, input_.config.index_interval_bytes);
+          !noted) {
+        logger.warn("index entry was not kept", kv("partition", input_.tp),
+                    kv("error", noted.error()));
+      }
+      state_->epochs.note(batch.leader_epoch(), batch.base_offset());
+      if (batch.has_producer_id() && batch.base_offset() >= producers_from_) {
+        state_->producers.add(batch, input_.now_ms);
+        state_->producers.settle(batch.producer_id());
+      }
+    };
+  }
+
+  Result<void> rebuild_index(Segment& segment) {
+    logger.warn("index is missing and is rebuilt", kv("partition", input_.tp),
+                kv("file", segment.path().native()));
+    FRESHET_ASSIGN(const auto mapping, segment.mapped());
+    segment.offset_index().file().trust(0);
+    segment.time_index().file().trust(0);
+    scan_segment({mapping->data(), segment.size()}, 0, segment.base_offset(),
+                 [&](kafka::RecordBatchView batch, uint64_t position) {
+                   static_cast<void>(
+                       segment.note_batch(batch, position, input_.config.index_interval_bytes));
+                 });
+    mark(segment);
+    return segment.seal();
+  }
+
+  void load_snapshot() {
+    for (auto at = listing_.snapshots.rbegin(); at != listing_.snapshots.rend(); ++at) {
+      const auto path = input_.directory / segment_file_name(*at, ".snapshot");
+      auto bytes = io::read_file(path, kSnapshotBytesMax);
+      auto table = bytes ? ProducerTable::from_snapshot(*bytes)
+                         : Result<ProducerTable>(std::unexpected(bytes.error()));
+      if (table) {
+        state_->producers = std::move(*table);
+        producers_from_ = *at;
+        return;
+      }
+      logger.warn("producer snapshot is not usable", kv("file", path.native()),
+                  kv("error", table.error()));
+    }
+  }
+
+  void mark(Segment& segment) {
+    state_->mark_dirty(segment.shared_from_this());
+    state_->dirty_directory = true;
+  }
+
+  Result<void> remove_segment(Offset base) {
+    for (const auto* const extension : {".log", ".index", ".timeindex"}) {
+      FRESHET_TRY(disk_.remove(input_.directory / segment_file_name(base, extension)));
+    }
+    return {};
+  }
+
+  Disk& disk_;
+  const PartitionRecoveryInput& input_;
+  std::unique_ptr<PartitionState> state_;
+  std::shared_ptr<SegmentList> segments_;
+  Listing listing_;
+  Offset next_{0};
+  Offset producers_from_{0};  // batches before it are in the snapshot
+};
+
+}  // namespace
+
+Result<std::unique_ptr<PartitionState>> recover_partition(Disk& disk,
+                                                          const PartitionRecoveryInput& input) {
+  return PartitionRecovery(disk, input).run();
+}
+
+}  // namespace freshet::broker

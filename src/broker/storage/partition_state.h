@@ -1,0 +1,99 @@
+// The parts of one partition that the log store's threads share.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <span>
+#include <vector>
+
+#include "base/error.h"
+#include "broker/storage/leader_epochs.h"
+#include "broker/storage/partition_log.h"
+#include "broker/storage/producer_table.h"
+#include "broker/storage/recovery_point.h"
+#include "broker/storage/segment.h"
+
+namespace freshet::broker {
+
+using SegmentList = std::vector<SegmentPtr>;  // in offset order, never empty
+
+/// "<topic>-<partition>", as Kafka names the directory.
+[[nodiscard]] std::string partition_directory_name(const TopicPartition& tp);
+/// The other way; nullopt when the name is not of that form.
+[[nodiscard]] std::optional<TopicPartition> parse_partition_directory_name(std::string_view name);
+/// Kafka's partition.metadata.
+[[nodiscard]] std::string partition_metadata_text(const TopicId& id);
+Result<TopicId> parse_partition_metadata(std::string_view text);
+
+struct PartitionState {
+  PartitionState(Disk& disk_in, TopicPartition tp_in, TopicId id, std::filesystem::path dir)
+      : disk(disk_in), tp(std::move(tp_in)), topic_id(id), directory(std::move(dir)) {}
+
+  // Constant after construction.
+  Disk& disk;
+  const TopicPartition tp;
+  const TopicId topic_id;
+  const std::filesystem::path directory;
+
+  // Published by the commit thread.
+  std::atomic<int64_t> log_start{0};
+  std::atomic<int64_t> high_watermark{0};
+  std::atomic<bool> deleted{false};
+
+  // Owned by the commit thread (by recovery before it runs).
+  Offset next_offset{0};         // of the batch that is appended next, durable or not
+  size_t group_part = SIZE_MAX;  // this partition's place in the group being built
+  int64_t active_since_ms = -1;  // wall clock of the active segment's first append; -1 unknown
+
+  mutable std::mutex mutex;  // guards what follows
+  std::shared_ptr<const SegmentList> segments = std::make_shared<SegmentList>();
+  PartitionConfig config;
+  LeaderEpochs epochs;
+  ProducerTable producers;
+  struct Waiter {
+    Offset past;
+    std::move_only_function<void()> ready;
+  };
+  std::map<uint64_t, Waiter> waiters;
+  uint64_t next_waiter = 1;
+  std::vector<Offset> snapshots;  // of the .snapshot files there, oldest first
+  // What a checkpoint has to sync.
+  bool dirty = false;
+  bool dirty_directory = false;
+  std::vector<SegmentPtr> dirty_segments;
+
+  [[nodiscard]] std::shared_ptr<const SegmentList> segment_list() const {
+    const std::lock_guard lock(mutex);
+    return segments;
+  }
+  /// Under `mutex`.
+  void mark_dirty(const SegmentPtr& segment);
+  /// Under `mutex`: what is published now, with the index entries that go with it.
+  [[nodiscard]] Result<PartitionPoint> point() const;
+  /// Takes out the waiters that the high watermark has passed, or all when deleted.
+  [[nodiscard]] std::vector<std::move_only_function<void()>> ripe_waiters();
+};
+
+/// Writes batches, which are durable elsewhere and carry their offsets, to the partition's
+/// segments, rolls where needed and publishes them. Commit thread only. Returns how many of
+/// `batches` are done in `done`; after kNoSpace it may be called again with the rest.
+Result<void> apply_batches(PartitionState& partition,
+                           std::span<const kafka::RecordBatchView> batches, int64_t now_ms,
+                           size_t& done);
+/// Closes the active segment if it is not empty and begins the next one.
+Result<void> roll_segment(PartitionState& partition);
+/// Moves the log start and takes whole segments that lie before it out of the list; the caller
+/// removes their files.
+SegmentList advance_log_start(PartitionState& partition, Offset to);
+/// Kafka's leader-epoch-checkpoint, for its tools; ours are in the recovery point.
+Result<void> write_epochs_file(PartitionState& partition);
+/// Kafka's <offset>.snapshot of the producers, for its tools and for when the recovery point is
+/// lost. The two newest are kept.
+Result<void> write_producer_snapshot(PartitionState& partition);
+
+}  // namespace freshet::broker

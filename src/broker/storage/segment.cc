@@ -1,0 +1,320 @@
+#include "broker/storage/segment.h"
+
+#include <algorithm>
+#include <bit>
+
+#include "kafka/record_iterator.h"
+
+namespace freshet::broker {
+namespace {
+
+constexpr uint64_t kMapBytesMin = 1 << 20;
+
+}  // namespace
+
+std::string segment_file_name(Offset base_offset, std::string_view extension) {
+  return fmt::format("{:020d}{}", base_offset.value(), extension);
+}
+
+Segment::Segment(Disk& disk, const std::filesystem::path& directory, Offset base_offset,
+                 uint64_t size, uint64_t trusted_from)
+    : disk_(disk),
+      directory_(directory),
+      base_offset_(base_offset),
+      size_(size),
+      trusted_from_(trusted_from),
+      offset_index_(disk, directory / segment_file_name(base_offset, ".index"), base_offset),
+      time_index_(disk, directory / segment_file_name(base_offset, ".timeindex"), base_offset) {}
+
+Result<SegmentPtr> Segment::create(Disk& disk, const std::filesystem::path& directory,
+                                   Offset base_offset) {
+  auto segment = std::make_shared<Segment>(disk, directory, base_offset, 0, 0);
+  FRESHET_ASSIGN(auto file, disk.open(segment->path(), io::OpenMode::kCreate));
+  FRESHET_ASSIGN(const auto size, file->file().size());
+  if (size > 0) {
+    FRESHET_TRY(file->truncate(0));
+    FRESHET_TRY(segment->offset_index_.file().reset(0));
+    FRESHET_TRY(segment->time_index_.reset(0));
+  }
+  segment->file_ = std::move(file);
+  return segment;
+}
+
+std::filesystem::path Segment::path() const {
+  return directory_ / segment_file_name(base_offset_, ".log");
+}
+
+Result<std::shared_ptr<DiskFile>> Segment::file() const {
+  const std::lock_guard lock(mutex_);
+  if (!file_) {
+    FRESHET_ASSIGN(auto file, disk_.open(path(), io::OpenMode::kReadWrite));
+    file_ = std::move(file);
+  }
+  return file_;
+}
+
+Result<std::shared_ptr<const MappedFile>> Segment::mapped() const {
+  FRESHET_ASSIGN(const auto file, this->file());
+  const uint64_t needed = size();
+  const std::lock_guard lock(mutex_);
+  if (!mapped_ || mapped_->capacity() < needed) {
+    // Room to grow: the next appends need no new mapping.
+    FRESHET_ASSIGN(mapped_,
+                   MappedFile::map(file->file(), std::max(kMapBytesMin, std::bit_ceil(needed))));
+  }
+  return mapped_;
+}
+
+Result<void> Segment::write(std::span<const iovec> pieces) {
+  FRESHET_ASSIGN(const auto file, this->file());
+  return file->write(pieces, size());
+}
+
+Result<void> Segment::note_batch(kafka::RecordBatchView batch, uint64_t position,
+                                 uint32_t index_interval_bytes) {
+  TimeIndexEntry newest;
+  {
+    const std::lock_guard lock(mutex_);
+    if (batch.max_timestamp_ms() > newest_.timestamp_ms) {
+      newest_ = {.timestamp_ms = batch.max_timestamp_ms(), .offset = batch.last_offset()};
+    }
+    newest = newest_;
+  }
+  if (bytes_since_index_ > index_interval_bytes) {
+    offset_index_.append(batch.last_offset(), position);
+    FRESHET_TRY(time_index_.append(newest));
+    bytes_since_index_ = 0;
+  }
+  bytes_since_index_ += batch.size();
+  return {};
+}
+
+Result<void> Segment::seal() {
+  const auto newest = this->newest();
+  if (newest.timestamp_ms < 0) return {};
+  return time_index_.append(newest);
+}
+
+Result<void> Segment::flush_indexes() {
+  FRESHET_TRY(offset_index_.file().flush());
+  return time_index_.file().flush();
+}
+
+Result<void> Segment::sync() {
+  FRESHET_TRY(flush_indexes());
+  FRESHET_ASSIGN(const auto file, this->file());
+  FRESHET_TRY(file->sync());
+  FRESHET_TRY(offset_index_.file().sync());
+  return time_index_.file().sync();
+}
+
+void Segment::set_size(uint64_t size, uint64_t trusted_from) {
+  size_ = size;
+  trusted_from_ = trusted_from;
+}
+
+TimeIndexEntry Segment::newest() const {
+  const std::lock_guard lock(mutex_);
+  return newest_;
+}
+
+// Walks batch headers over a fixed end, so that one walk sees one state of the segment.
+struct Segment::Cursor {
+  std::shared_ptr<const MappedFile> mapping;
+  uint64_t position = 0;
+  uint64_t end = 0;
+  uint64_t trusted_from = 0;
+  Offset at_least;  // offsets before it cannot follow
+
+  // The batch at `position`; nullopt at the end, kCorrupt where no sound batch begins.
+  Result<std::optional<kafka::RecordBatchView>> peek(bool check_crc) const {
+    if (position >= end) return std::nullopt;
+    std::string_view rest(mapping->data() + position, end - position);
+    FRESHET_ASSIGN(auto batch, kafka::next_batch(rest));
+    if (!batch) return fail(Errc::kCorrupt, "the file ends inside a batch");
+    if (batch->base_offset() < at_least || batch->last_offset_delta() < 0) {
+      return fail(Errc::kCorrupt, "a batch claims offset {} where {} or more is expected",
+                  batch->base_offset(), at_least);
+    }
+    if (check_crc && position < trusted_from) FRESHET_TRY(kafka::check_batch(*batch));
+    return batch;
+  }
+  void advance(kafka::RecordBatchView batch) {
+    position += batch.size();
+    at_least = batch.next_offset();
+  }
+};
+
+Result<Segment::Cursor> Segment::cursor(uint64_t position) const {
+  Cursor cursor{.mapping = nullptr,
+                .position = position,
+                .end = size(),
+                .trusted_from = trusted_from_.load(std::memory_order_relaxed),
+                .at_least = base_offset_};
+  if (cursor.end > 0) {
+    FRESHET_ASSIGN(cursor.mapping, mapped());
+    // A file that something else has cut short would fault beneath the mapping.
+    if (position < cursor.trusted_from) {
+      FRESHET_ASSIGN(const auto file, this->file());
+      FRESHET_ASSIGN(const auto actual, file->file().size());
+      cursor.end = std::min(cursor.end, actual);
+    }
+  }
+  return cursor;
+}
+
+Result<uint64_t> Segment::next_intact_batch(uint64_t from, Offset at_least) const {
+  FRESHET_ASSIGN(auto at, cursor(from));
+  at.at_least = at_least;
+  at.trusted_from = UINT64_MAX;
+  for (; at.position + kafka::batch_layout::kRecords <= at.end; ++at.position) {
+    if (at.mapping->data()[at.position + kafka::batch_layout::kMagic] != 2) continue;
+    const auto batch = at.peek(/*check_crc=*/true);
+    if (batch && *batch) return at.position;
+  }
+  return size();
+}
+
+Error Segment::damage(uint64_t position, Offset first_lost, std::string_view what) const {
+  std::string lost =
+      fmt::format("records from offset {} to the end of this segment are lost", first_lost);
+  if (const auto next = next_intact_batch(position + 1, first_lost); next && *next < size()) {
+    if (auto at = cursor(*next); at) {
+      if (const auto batch = at->peek(false); batch && *batch) {
+        lost = fmt::format("records from offset {} to {} are lost, read on from offset {}",
+                           first_lost, (*batch)->base_offset() - 1, (*batch)->base_offset());
+      }
+    }
+  }
+  return Error(Errc::kCorrupt, fmt::format("segment {} is damaged at byte {} ({}): {}",
+                                           path().native(), position, what, lost));
+}
+
+Result<std::optional<uint64_t>> Segment::locate(Offset target) const {
+  uint64_t start = 0;
+  if (target > base_offset_) {
+    FRESHET_ASSIGN(start, offset_index_.position_for(target));
+  }
+  FRESHET_ASSIGN(auto at, cursor(start));
+  while (true) {
+    const auto batch = at.peek(/*check_crc=*/false);
+    if (!batch) {
+      if (start > 0 && at.position == start) {
+        // The index may be what is wrong: walk from the beginning.
+        start = 0;
+        FRESHET_ASSIGN(at, cursor(0));
+        continue;
+      }
+      FRESHET_ASSIGN(const uint64_t next, next_intact_batch(at.position + 1, at.at_least));
+      const Offset expected = at.at_least;
+      const uint64_t damaged = at.position;
+      at.position = next;
+      const auto beyond = at.peek(/*check_crc=*/false);
+      if (!beyond || !*beyond || (*beyond)->base_offset() > target) {
+        return std::unexpected(damage(damaged, expected, batch.error().message()));
+      }
+      continue;
+    }
+    if (!*batch) return std::nullopt;
+    if ((*batch)->last_offset() >= target) return at.position;
+    at.advance(**batch);
+  }
+}
+
+Result<SegmentRun> Segment::read(uint64_t position, size_t bytes_max) const {
+  FRESHET_ASSIGN(auto at, cursor(position));
+  const uint64_t limit = std::min(at.end, position + bytes_max);
+  bool any = false;
+  bool jumped = false;
+  while (true) {
+    const auto batch = at.peek(/*check_crc=*/true);
+    if (!batch) {
+      if (any) break;
+      return std::unexpected(damage(position, at.at_least, batch.error().message()));
+    }
+    if (!*batch || (any && at.position + (*batch)->size() > limit)) break;
+    any = true;
+    at.advance(**batch);
+    if (!jumped && at.position < limit && at.position >= at.trusted_from) {
+      // Batches that this process has checked need no look at each: jump to the last indexed one.
+      jumped = true;
+      FRESHET_ASSIGN(const uint64_t jump, offset_index_.position_at_most(limit - 1));
+      if (jump > at.position && jump < at.end) {
+        at.position = jump;
+        FRESHET_ASSIGN(const auto there, at.peek(/*check_crc=*/false));
+        at.at_least = there->base_offset();
+      }
+    }
+  }
+  if (!any) {
+    return fail(Errc::kOutOfRange, "segment {} has no batch at byte {}", path().native(), position);
+  }
+  SegmentRun run{.slice = {.owner = at.mapping, .bytes = {}},
+                 .position = position,
+                 .next_offset = at.at_least};
+  run.slice.bytes = {at.mapping->data() + position, at.position - position};
+  return run;
+}
+
+Result<std::vector<kafka::LogSlice>> Segment::batches(uint64_t from, uint64_t to) const {
+  FRESHET_ASSIGN(auto at, cursor(from));
+  at.end = std::min(at.end, to);
+  std::vector<kafka::LogSlice> found;
+  while (true) {
+    const auto batch = at.peek(/*check_crc=*/true);
+    if (!batch) {
+      return std::unexpected(damage(at.position, at.at_least, batch.error().message()));
+    }
+    if (!*batch) return found;
+    found.push_back({.owner = at.mapping, .bytes = (*batch)->bytes()});
+    at.advance(**batch);
+  }
+}
+
+Result<uint64_t> Segment::boundary_before(uint64_t position, size_t bytes_back) const {
+  const uint64_t wanted = position > bytes_back ? position - bytes_back : 0;
+  return offset_index_.position_at_most(wanted);
+}
+
+Result<std::optional<Segment::RecordTime>> Segment::find_by_time(int64_t timestamp_ms,
+                                                                 Offset from) const {
+  FRESHET_ASSIGN(const Offset older, time_index_.all_older_up_to(timestamp_ms));
+  FRESHET_ASSIGN(const auto start, locate(std::max(older + 1, from)));
+  if (!start) return std::nullopt;
+  FRESHET_ASSIGN(auto at, cursor(*start));
+  std::string scratch;
+  while (true) {
+    const auto batch = at.peek(/*check_crc=*/true);
+    if (!batch) {
+      return std::unexpected(damage(at.position, at.at_least, batch.error().message()));
+    }
+    if (!*batch) return std::nullopt;
+    if ((*batch)->max_timestamp_ms() >= timestamp_ms && !(*batch)->is_control()) {
+      FRESHET_ASSIGN_CONTEXT(auto records, kafka::RecordIterator::open(**batch, scratch),
+                             "segment {} byte {}", path().native(), at.position);
+      RecordView record;
+      while (records.next(record)) {
+        if (record.timestamp_ms < timestamp_ms || record.offset < from) continue;
+        return RecordTime{.timestamp_ms = record.timestamp_ms,
+                          .offset = record.offset,
+                          .leader_epoch = (*batch)->leader_epoch()};
+      }
+    }
+    at.advance(**batch);
+  }
+}
+
+Result<int64_t> Segment::max_timestamp_ms() const {
+  const auto newest = this->newest();
+  FRESHET_ASSIGN(const auto indexed, time_index_.last());
+  return std::max(newest.timestamp_ms, indexed.timestamp_ms);
+}
+
+Result<std::optional<int64_t>> Segment::first_timestamp_ms() const {
+  FRESHET_ASSIGN(const auto at, cursor(0));
+  FRESHET_ASSIGN(const auto batch, at.peek(/*check_crc=*/false));
+  if (!batch) return std::nullopt;
+  return batch->max_timestamp_ms();
+}
+
+}  // namespace freshet::broker

@@ -1,0 +1,36 @@
+#include "broker/storage/segment_scan.h"
+
+namespace freshet::broker {
+
+SegmentScan scan_segment(
+    std::string_view bytes, uint64_t position, Offset expected,
+    const std::function<void(kafka::RecordBatchView batch, uint64_t position)>& visit) {
+  SegmentScan scan{.end = position, .next = expected, .fault = {}};
+  std::string_view rest = bytes.substr(position);
+  while (!rest.empty()) {
+    const auto batch = kafka::next_batch(rest);
+    if (!batch) {
+      scan.fault = batch.error().message();
+      return scan;
+    }
+    if (!*batch) {
+      scan.fault = "the file ends inside a batch";
+      return scan;
+    }
+    if (auto sound = kafka::check_batch(**batch); !sound) {
+      scan.fault = sound.error().message();
+      return scan;
+    }
+    if ((*batch)->base_offset() != scan.next) {
+      scan.fault = fmt::format("batch has base offset {} where {} is expected",
+                               (*batch)->base_offset(), scan.next);
+      return scan;
+    }
+    visit(**batch, scan.end);
+    scan.end += (*batch)->size();
+    scan.next = (*batch)->next_offset();
+  }
+  return scan;
+}
+
+}  // namespace freshet::broker
