@@ -65,6 +65,10 @@ struct RangeWrite {
   TopicId topic_id;
   OffsetRange range;
   std::string token;  // derived from the range alone: range_token()
+  /// When the range was first about to be written (Unix milliseconds; from its intent). replay()
+  /// tells with it whether the token can still be in the deduplication windows. 0: not known, the
+  /// token is trusted.
+  int64_t intent_time_ms = 0;
 };
 
 /// "v1:<pipeline>:<epoch>:<topic id>:<partition>:<first>-<last>"
@@ -121,6 +125,9 @@ class ClickHouseSink {
   [[nodiscard]] EncodedBlock encode(const TopicPartition& tp, const ColumnBatch& batch,
                                     std::span<const Offset> offsets) const;
 
+  /// The INSERT that write() sends, without a token: for measuring what the engine alone can do.
+  [[nodiscard]] warehouse::InsertStatement insert_statement() const;
+
   /// Sends the block as one INSERT. Any error leaves the range in doubt: replay() it before going
   /// on. An empty block is done at once.
   Result<void> write(const RangeWrite& write, const EncodedBlock& block);
@@ -134,7 +141,25 @@ class ClickHouseSink {
                                           std::span<const Offset> offsets);
 
   /// Brings a range that may have landed wholly, partly or not at all to "landed exactly once".
-  /// Safe to repeat, also after a crash in the middle of it.
+  /// Safe to repeat, also after a crash in the middle of it; replay the ranges of a topic partition
+  /// in order. What it does:
+  ///
+  ///   provenance  views  rows there          done
+  ///   yes         no     all, or replaced    nothing
+  ///   yes         no     none                the block, under its token; then probed
+  ///   yes         no     some                the missing rows only, as one block under a token of
+  ///                                          their own: the probe is exact, whatever the window
+  ///   yes         yes    any                 the block, under its token: the table and every
+  ///   view's
+  ///                                          target complete what they lack, partition by
+  ///                                          partition, and skip what they have; then probed
+  ///   no          any    unknown             the same, not probed
+  ///
+  /// A row that a ReplacingMergeTree collapsed counts as there and is not written again over the
+  /// newer row.
+  /// kRefused: a view or a missing provenance leaves only the token, and more part-blocks than the
+  /// window holds may have landed since `intent_time_ms`, so that both writing and not writing
+  /// could be wrong; or the token is remembered but rows are gone (deleted by a mutation).
   Result<ReplayOutcome> replay(const RangeWrite& write, const ColumnBatch& batch,
                                std::span<const Offset> offsets);
 

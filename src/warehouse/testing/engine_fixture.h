@@ -3,70 +3,20 @@
 #pragma once
 
 #include <gtest/gtest.h>
-#include <unistd.h>
 
-#include <cstdlib>
-#include <filesystem>
-#include <memory>
 #include <string>
-#include <utility>
 
 #include "warehouse/engine.h"
+#include "warehouse/testing/temp_engine.h"
 
 namespace freshet::warehouse::testing {
-
-/// A directory below the system's temporary one, removed with everything in it.
-class TempDirectory {
- public:
-  TempDirectory() {
-    std::string pattern = (std::filesystem::temp_directory_path() / "freshet-XXXXXX").string();
-    path_ = ::mkdtemp(pattern.data());
-  }
-  ~TempDirectory() {
-    std::error_code ignored;
-    std::filesystem::remove_all(path_, ignored);
-  }
-  TempDirectory(const TempDirectory&) = delete;
-  TempDirectory& operator=(const TempDirectory&) = delete;
-  [[nodiscard]] const std::string& path() const { return path_; }
-
- private:
-  std::string path_;
-};
-
-/// The library of this source tree, for test programs built outside it; empty elsewhere.
-inline std::string library_of_source_tree() {
-  const std::filesystem::path file(__FILE__);
-  for (auto dir = file.parent_path(); dir != dir.root_path() && !dir.empty();
-       dir = dir.parent_path()) {
-    const auto library = dir / ".deps" / "libchdb-26.7.3-stable.1" / "libchdb.so";
-    if (std::filesystem::exists(library)) return library.string();
-  }
-  return {};
-}
-
-inline EngineOptions engine_options(std::string path) {
-  EngineOptions options{.path = std::move(path)};
-  if (std::getenv("FRESHET_LIBCHDB") == nullptr) options.library = library_of_source_tree();
-  return options;
-}
 
 /// The engine of this process. Ended when the last test has run.
 class SharedEngine final : public ::testing::Environment {
  public:
-  static Result<Engine*> get() {
-    SharedEngine& shared = instance();
-    if (shared.engine_ == nullptr) {
-      shared.directory_ = std::make_unique<TempDirectory>();
-      FRESHET_ASSIGN(shared.engine_, Engine::open(engine_options(shared.directory_->path())));
-    }
-    return shared.engine_.get();
-  }
+  static Result<Engine*> get() { return instance().engine_.get(); }
   /// Ends it now, for tests that open an engine themselves.
-  static void end() {
-    instance().engine_.reset();
-    instance().directory_.reset();
-  }
+  static void end() { instance().engine_.end(); }
   void TearDown() override { end(); }
 
  private:
@@ -75,8 +25,7 @@ class SharedEngine final : public ::testing::Environment {
     return *shared;
   }
   friend const ::testing::Environment* register_shared_engine();
-  std::unique_ptr<TempDirectory> directory_;
-  std::unique_ptr<Engine> engine_;
+  TempEngine engine_;
 };
 
 inline const ::testing::Environment* register_shared_engine() {

@@ -1,0 +1,382 @@
+#include "sink/clickhouse_sink.h"
+
+#include <algorithm>
+#include <array>
+#include <utility>
+
+#include "base/check.h"
+#include "base/crash_point.h"
+#include "base/crc32c.h"
+#include "observe/log.h"
+#include "sink/row_account.h"
+#include "sink/row_selection.h"
+#include "sink/table_plan.h"
+#include "warehouse/deduplication_log.h"
+#include "warehouse/native_block.h"
+
+namespace freshet::sink {
+namespace {
+
+const Logger logger("sink.clickhouse");
+
+constexpr size_t kProvenanceColumns = 3;
+// Clocks of intents and of parts are the same machine's, but may be set back a little.
+constexpr int64_t kClockSlackSeconds = 60;
+constexpr int kInsertAttempts = 3;
+
+// Offsets go to the engine as they lie in memory.
+static_assert(sizeof(Offset) == sizeof(uint64_t));
+std::span<const uint64_t> as_u64(std::span<const Offset> offsets) {
+  return {reinterpret_cast<const uint64_t*>(offsets.data()), offsets.size()};
+}
+
+// What makes one INSERT one block of which every part either lands or is recognised. Values that
+// are the engine's defaults stand here too: its defaults have changed before.
+warehouse::Settings insert_settings() {
+  constexpr std::string_view kNever = "1099511627776";  // 2^40 rows or bytes
+  const std::string never(kNever);
+  return {
+      {"async_insert", "0"},
+      {"insert_deduplicate", "1"},
+      {"deduplicate_insert", "enable"},
+      {"deduplicate_blocks_in_dependent_materialized_views", "1"},
+      {"max_insert_threads", "1"},
+      {"max_insert_block_size", never},
+      {"min_insert_block_size_rows", never},
+      {"min_insert_block_size_bytes", never},
+      {"min_insert_block_size_rows_for_materialized_views", never},
+      {"min_insert_block_size_bytes_for_materialized_views", never},
+      {"use_strict_insert_block_limits", "0"},
+      {"max_partitions_per_insert_block", "0"},
+      {"optimize_on_insert", "0"},  // collapsing before landing would hide rows from the probe
+      {"parallel_view_processing", "0"},
+      {"materialized_views_ignore_errors", "0"},
+  };
+}
+
+std::string origin_condition(const TopicPartition& tp, OffsetRange range) {
+  return fmt::format("_topic = {} AND _partition = {} AND _offset BETWEEN {} AND {}",
+                     warehouse::quote_string(tp.topic), tp.partition, range.first, range.last);
+}
+
+std::string range_text(const TopicPartition& tp, OffsetRange range) {
+  return fmt::format("topic {} partition {} range {}", tp.topic, tp.partition, range);
+}
+
+std::string rest_token(const std::string& token, std::span<const Offset> offsets) {
+  const auto bytes = std::as_bytes(offsets);
+  return fmt::format("{}:rest:{}:{:08x}", token, offsets.size(),
+                     crc32c({reinterpret_cast<const char*>(bytes.data()), bytes.size()}));
+}
+
+}  // namespace
+
+std::string range_token(std::string_view pipeline, uint64_t epoch, const TopicId& topic_id,
+                        int32_t partition, OffsetRange range) {
+  return fmt::format("v1:{}:{}:{}:{}:{}", pipeline, epoch, topic_id.to_string(), partition, range);
+}
+
+struct ClickHouseSink::State {
+  State(warehouse::Engine& engine, TablePlan plan) : engine(engine), plan(std::move(plan)) {
+    for (const SinkColumn& column : this->plan.columns) column_names.push_back(column.field.name);
+    if (this->plan.has_provenance) {
+      for (const std::string_view name : {"_topic", "_partition", "_offset"}) {
+        column_names.emplace_back(name);
+      }
+    }
+    // A table whose rows can be probed does not need its log; the others have nothing else.
+    if (!this->plan.proof.by_provenance) log_directories.push_back(this->plan.table.data_directory);
+    for (const warehouse::ViewTarget& view : this->plan.views) {
+      log_directories.push_back(view.target.data_directory);
+    }
+    std::ranges::sort(log_directories);
+    const auto repeated = std::ranges::unique(log_directories);
+    log_directories.erase(repeated.begin(), repeated.end());
+  }
+
+  [[nodiscard]] warehouse::InsertStatement insert_statement() const {
+    return {
+        .table = plan.table.name.quoted(), .columns = column_names, .settings = insert_settings()};
+  }
+  Result<void> send(const std::string& token, const EncodedBlock& block);
+  Result<bool> token_may_be_forgotten(int64_t intent_time_ms);
+  Result<void> insert_missing(ClickHouseSink& sink, const RangeWrite& write, ColumnBatch batch,
+                              std::vector<Offset> offsets, bool whole);
+  Result<ReplayOutcome> replay_by_token(ClickHouseSink& sink, const RangeWrite& write,
+                                        const ColumnBatch& batch, std::span<const Offset> offsets,
+                                        ReplayOutcome outcome);
+
+  warehouse::Engine& engine;
+  const TablePlan plan;
+  std::vector<std::string> column_names;
+  std::vector<std::string> log_directories;
+};
+
+ClickHouseSink::ClickHouseSink(std::unique_ptr<State> state) : state_(std::move(state)) {}
+ClickHouseSink::~ClickHouseSink() = default;
+
+Result<std::unique_ptr<ClickHouseSink>> ClickHouseSink::open(warehouse::Engine& engine,
+                                                             std::string_view table,
+                                                             const ClickHouseSinkOptions& options) {
+  FRESHET_ASSIGN(const warehouse::TableName name, warehouse::TableName::parse(table));
+  FRESHET_ASSIGN(TablePlan plan, plan_table(engine, name, options));
+  if (!plan.proof.by_provenance) {
+    logger.warn("rows cannot be proven one by one", kv("reason", plan.proof.reason));
+  }
+  return std::unique_ptr<ClickHouseSink>(
+      new ClickHouseSink(std::make_unique<State>(engine, std::move(plan))));
+}
+
+const std::vector<SinkColumn>& ClickHouseSink::columns() const { return state_->plan.columns; }
+const std::shared_ptr<const Schema>& ClickHouseSink::schema() const { return state_->plan.schema; }
+const Proof& ClickHouseSink::proof() const { return state_->plan.proof; }
+const warehouse::TableDescription& ClickHouseSink::table() const { return state_->plan.table; }
+
+warehouse::InsertStatement ClickHouseSink::insert_statement() const {
+  return state_->insert_statement();
+}
+
+EncodedBlock ClickHouseSink::encode(const TopicPartition& tp, const ColumnBatch& batch,
+                                    std::span<const Offset> offsets) const {
+  const size_t rows = batch.rows();
+  FRESHET_CHECK_EQ(offsets.size(), rows);
+  FRESHET_CHECK_EQ(batch.column_count(), state_->plan.columns.size());
+  EncodedBlock block{.bytes = {}, .rows = rows};
+  block.bytes.reserve(warehouse::native_size_estimate(batch) + rows * 13 + tp.topic.size() + 256);
+  const bool provenance = state_->plan.has_provenance;
+  warehouse::NativeBlockWriter writer(batch.column_count() + (provenance ? kProvenanceColumns : 0),
+                                      rows, block.bytes);
+  for (size_t i = 0; i < batch.column_count(); ++i) {
+    writer.write(batch.schema()[i].name, batch.column(i));
+  }
+  if (provenance) {
+    writer.write_constant_low_cardinality("_topic", tp.topic);
+    writer.write_constant_u32("_partition", static_cast<uint32_t>(tp.partition));
+    writer.write_u64("_offset", as_u64(offsets));
+  }
+  return block;
+}
+
+Result<void> ClickHouseSink::State::send(const std::string& token, const EncodedBlock& block) {
+  if (block.rows == 0) return {};
+  warehouse::InsertStatement statement = insert_statement();
+  statement.settings.push_back({"insert_deduplication_token", token});
+  // Two pieces, so that there is a middle in which a test can kill the process.
+  const std::string_view bytes = block.bytes;
+  const std::array pieces = {bytes.substr(0, bytes.size() / 2), bytes.substr(bytes.size() / 2)};
+  FRESHET_TRY(engine.insert(statement, pieces, [] { crash_point("mid_insert"); }));
+  for (const std::string& directory : log_directories) {
+    FRESHET_TRY(warehouse::sync_deduplication_log(directory));
+  }
+  return {};
+}
+
+Result<void> ClickHouseSink::write(const RangeWrite& write, const EncodedBlock& block) {
+  FRESHET_TRY_CONTEXT(state_->send(write.token, block), "table {}: {}",
+                      state_->plan.table.name.display(), range_text(write.tp, write.range));
+  return {};
+}
+
+Result<OffsetPresence> ClickHouseSink::probe(const TopicPartition& tp, OffsetRange range) {
+  if (!state_->plan.proof.by_provenance) {
+    return fail(Errc::kUnsupported, "{}", state_->plan.proof.reason);
+  }
+  if (range.span() > OffsetPresence::kSpanMax) {
+    return fail(Errc::kTooLarge, "range {} spans {} offsets; at most {} are probed at once", range,
+                range.span(), OffsetPresence::kSpanMax);
+  }
+  OffsetPresence presence(range);
+  const std::string sql =
+      fmt::format("SELECT _offset FROM {} WHERE {}", state_->plan.table.name.quoted(),
+                  origin_condition(tp, range));
+  const auto take = [&presence](std::string_view chunk) -> Result<void> {
+    FRESHET_ASSIGN(const std::vector<warehouse::NativeBlock> blocks,
+                   warehouse::decode_native(chunk));
+    for (const warehouse::NativeBlock& block : blocks) {
+      for (const uint64_t offset : block.u64(0)) {
+        presence.add(Offset(static_cast<int64_t>(offset)));
+      }
+    }
+    return {};
+  };
+  FRESHET_TRY_CONTEXT(state_->engine.stream(sql, "Native", {}, take), "table {}: {}",
+                      state_->plan.table.name.display(), range_text(tp, range));
+  return presence;
+}
+
+Result<std::vector<RowVerdict>> ClickHouseSink::account(const TopicPartition& tp,
+                                                        const ColumnBatch& batch,
+                                                        std::span<const Offset> offsets) {
+  FRESHET_CHECK_EQ(offsets.size(), batch.rows());
+  std::vector<RowVerdict> verdicts(offsets.size(), RowVerdict::kPresent);
+  if (offsets.empty()) return verdicts;
+  const auto [first, last] = std::ranges::minmax(offsets);
+  FRESHET_ASSIGN(const OffsetPresence there, probe(tp, {.first = first, .last = last}));
+  std::vector<size_t> absent;
+  for (size_t row = 0; row < offsets.size(); ++row) {
+    if (there.contains(offsets[row])) continue;
+    verdicts[row] = RowVerdict::kMissing;
+    absent.push_back(row);
+  }
+  if (absent.empty() || !state_->plan.table.is_replacing()) return verdicts;
+  const std::vector<Offset> absent_offsets = select_offsets(offsets, absent);
+  const EncodedBlock block = encode(tp, select_rows(batch, absent), absent_offsets);
+  FRESHET_ASSIGN_CONTEXT(
+      const std::vector<uint64_t> replaced,
+      find_replaced(state_->engine, state_->plan, block.bytes, state_->column_names),
+      "table {}: looking for the rows that replaced {} absent ones",
+      state_->plan.table.name.display(), absent.size());
+  OffsetPresence replaced_offsets({.first = first, .last = last});
+  for (const uint64_t offset : replaced) replaced_offsets.add(Offset(static_cast<int64_t>(offset)));
+  for (const size_t row : absent) {
+    if (replaced_offsets.contains(offsets[row])) verdicts[row] = RowVerdict::kReplaced;
+  }
+  return verdicts;
+}
+
+Result<std::vector<OriginSummary>> ClickHouseSink::origins() {
+  if (!state_->plan.proof.by_provenance) {
+    return fail(Errc::kUnsupported, "{}", state_->plan.proof.reason);
+  }
+  FRESHET_ASSIGN(
+      const warehouse::QueryResult result,
+      state_->engine.query(
+          fmt::format(
+              "SELECT CAST(_topic, 'String'), _partition, count(), min(_offset), max(_offset) "
+              "FROM {} GROUP BY _topic, _partition ORDER BY _topic, _partition",
+              state_->plan.table.name.quoted()),
+          "Native"));
+  FRESHET_ASSIGN(const std::vector<warehouse::NativeBlock> blocks,
+                 warehouse::decode_native(result.bytes));
+  std::vector<OriginSummary> origins;
+  for (const warehouse::NativeBlock& block : blocks) {
+    for (size_t row = 0; row < block.rows; ++row) {
+      const auto partition = std::get<std::vector<uint32_t>>(block.columns[1].values)[row];
+      origins.push_back(
+          {.tp = {.topic = block.strings(0)[row], .partition = static_cast<int32_t>(partition)},
+           .rows = block.u64(2)[row],
+           .first = Offset(static_cast<int64_t>(block.u64(3)[row])),
+           .last = Offset(static_cast<int64_t>(block.u64(4)[row]))});
+    }
+  }
+  return origins;
+}
+
+// Counts the part-blocks that can have pushed the token out. Every block that landed after the
+// intent lies in a part that was written after the intent, and a part says how many blocks it
+// holds, so the sum is an upper bound.
+Result<bool> ClickHouseSink::State::token_may_be_forgotten(int64_t intent_time_ms) {
+  if (intent_time_ms == 0) return false;
+  std::vector<const warehouse::TableDescription*> targets = {&plan.table};
+  for (const warehouse::ViewTarget& view : plan.views) targets.push_back(&view.target);
+  for (const warehouse::TableDescription* target : targets) {
+    FRESHET_ASSIGN(
+        const warehouse::QueryResult result,
+        engine.query(fmt::format("SELECT sum(toUInt64(max_block_number - min_block_number + 1)) "
+                                 "FROM system.parts WHERE active AND database = {} AND table = {} "
+                                 "AND modification_time >= toDateTime({})",
+                                 warehouse::quote_string(target->name.database),
+                                 warehouse::quote_string(target->name.table),
+                                 std::max<int64_t>(intent_time_ms / 1000 - kClockSlackSeconds, 0)),
+                     "Native"));
+    FRESHET_ASSIGN(const std::vector<warehouse::NativeBlock> blocks,
+                   warehouse::decode_native(result.bytes));
+    const uint64_t landed = blocks.empty() ? 0 : blocks[0].u64(0)[0];
+    if (landed >= target->safety.deduplication_window) return true;
+  }
+  return false;
+}
+
+Result<ReplayOutcome> ClickHouseSink::State::replay_by_token(ClickHouseSink& sink,
+                                                             const RangeWrite& write,
+                                                             const ColumnBatch& batch,
+                                                             std::span<const Offset> offsets,
+                                                             ReplayOutcome outcome) {
+  FRESHET_ASSIGN(const bool forgotten, token_may_be_forgotten(write.intent_time_ms));
+  if (forgotten) {
+    return fail(Errc::kRefused,
+                "the range may have landed, and its token may have left a deduplication window "
+                "since: writing it again could double rows of {}, not writing it could lose them. "
+                "Compare the range by hand, then skip or resend it; larger windows "
+                "(non_replicated_deduplication_window) avoid this",
+                plan.views.empty() ? "the table" : "a materialized view's target");
+  }
+  FRESHET_TRY(send(write.token, sink.encode(write.tp, batch, offsets)));
+  outcome.whole_block_resent = true;
+  if (!plan.proof.by_provenance) {
+    outcome.inserted = outcome.rows;
+    return outcome;
+  }
+  FRESHET_ASSIGN(const std::vector<RowVerdict> after, sink.account(write.tp, batch, offsets));
+  const auto missing = static_cast<size_t>(std::ranges::count(after, RowVerdict::kMissing));
+  if (missing > 0) {
+    return fail(Errc::kRefused,
+                "{} of {} rows are not in the table although the engine remembers their insert: "
+                "somebody deleted them",
+                missing, outcome.rows);
+  }
+  outcome.inserted = outcome.rows - outcome.present - outcome.replaced;
+  return outcome;
+}
+
+Result<void> ClickHouseSink::State::insert_missing(ClickHouseSink& sink, const RangeWrite& write,
+                                                   ColumnBatch batch, std::vector<Offset> offsets,
+                                                   bool whole) {
+  // The table is probed after each attempt, so a token that is remembered without its rows (they
+  // were deleted, say) costs one attempt and no row.
+  std::string token = whole ? write.token : rest_token(write.token, offsets);
+  for (int attempt = 1; attempt <= kInsertAttempts; ++attempt) {
+    FRESHET_TRY(send(token, sink.encode(write.tp, batch, offsets)));
+    FRESHET_ASSIGN(const std::vector<RowVerdict> after, sink.account(write.tp, batch, offsets));
+    std::vector<size_t> missing;
+    for (size_t row = 0; row < after.size(); ++row) {
+      if (after[row] == RowVerdict::kMissing) missing.push_back(row);
+    }
+    if (missing.empty()) return {};
+    batch = select_rows(batch, missing);
+    offsets = select_offsets(offsets, missing);
+    token = fmt::format("{}:{}", rest_token(write.token, offsets), attempt);
+  }
+  return fail(Errc::kInternal, "{} rows were accepted {} times but are not in the table",
+              offsets.size(), kInsertAttempts);
+}
+
+Result<ReplayOutcome> ClickHouseSink::replay(const RangeWrite& write, const ColumnBatch& batch,
+                                             std::span<const Offset> offsets) {
+  const std::string context =
+      fmt::format("table {}: replay of {}", state_->plan.table.name.display(),
+                  range_text(write.tp, write.range));
+  ReplayOutcome outcome{.rows = offsets.size()};
+  if (offsets.empty()) return outcome;
+  if (!state_->plan.proof.by_provenance) {
+    FRESHET_ASSIGN_CONTEXT(outcome, state_->replay_by_token(*this, write, batch, offsets, outcome),
+                           "{}", context);
+    return outcome;
+  }
+  FRESHET_ASSIGN_CONTEXT(const std::vector<RowVerdict> before, account(write.tp, batch, offsets),
+                         "{}", context);
+  std::vector<size_t> missing;
+  for (size_t row = 0; row < before.size(); ++row) {
+    outcome.present += before[row] == RowVerdict::kPresent ? 1 : 0;
+    outcome.replaced += before[row] == RowVerdict::kReplaced ? 1 : 0;
+    if (before[row] == RowVerdict::kMissing) missing.push_back(row);
+  }
+  if (!state_->plan.views.empty()) {
+    FRESHET_ASSIGN_CONTEXT(outcome, state_->replay_by_token(*this, write, batch, offsets, outcome),
+                           "{}", context);
+  } else if (!missing.empty()) {
+    FRESHET_TRY_CONTEXT(
+        state_->insert_missing(*this, write, select_rows(batch, missing),
+                               select_offsets(offsets, missing), missing.size() == offsets.size()),
+        "{}", context);
+    outcome.whole_block_resent = missing.size() == offsets.size();
+    outcome.inserted = missing.size();
+  }
+  logger.info("in-doubt range settled", kv("table", state_->plan.table.name.display()),
+              kv("range", write.range), kv("partition", write.tp), kv("rows", outcome.rows),
+              kv("present", outcome.present), kv("replaced", outcome.replaced),
+              kv("inserted", outcome.inserted));
+  return outcome;
+}
+
+}  // namespace freshet::sink

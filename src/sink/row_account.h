@@ -1,0 +1,27 @@
+// Finds out what became of rows that are not in their table: a ReplacingMergeTree keeps one row per
+// sorting key within a partition, so an absent row is accounted for if and only if a row that may
+// replace it is there.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/error.h"
+#include "sink/table_plan.h"
+#include "warehouse/engine.h"
+
+namespace freshet::sink {
+
+/// `block` holds rows of one topic partition, encoded with `columns`, all absent from the table.
+/// Returns the offsets of those that were replaced, in no order. A survivor has the same sorting
+/// key and the same partition of the table and
+///   with a version column: an equal or higher version
+///   without: another origin, or the same topic and partition and a higher offset
+/// The engine evaluates keys and versions, so any expression works.
+Result<std::vector<uint64_t>> find_replaced(warehouse::Engine& engine, const TablePlan& plan,
+                                            std::string_view block,
+                                            const std::vector<std::string>& columns);
+
+}  // namespace freshet::sink

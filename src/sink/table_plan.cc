@@ -1,0 +1,333 @@
+#include "sink/table_plan.h"
+
+#include <algorithm>
+#include <array>
+#include <cstring>
+#include <optional>
+#include <set>
+
+#include "base/endian.h"
+#include "warehouse/clickhouse_error.h"
+#include "warehouse/native_block.h"
+#include "warehouse/sql_tokens.h"
+
+namespace freshet::sink {
+namespace {
+
+using warehouse::DefaultKind;
+using warehouse::Engine;
+using warehouse::SqlToken;
+using warehouse::TableColumn;
+using warehouse::TableDescription;
+using warehouse::ViewTarget;
+
+constexpr uint64_t kWindowAdvised = 10'000;
+constexpr size_t kDefaultBytesMax = size_t{1} << 20;
+
+struct ProvenanceColumn {
+  std::string_view name;
+  std::string_view type;
+};
+constexpr std::array<ProvenanceColumn, 3> kProvenance = {{
+    {"_topic", "LowCardinality(String)"},
+    {"_partition", "UInt32"},
+    {"_offset", "UInt64"},
+}};
+
+bool is_provenance(std::string_view name) {
+  return std::ranges::any_of(kProvenance,
+                             [&](const ProvenanceColumn& own) { return own.name == name; });
+}
+
+void check_target(const TableDescription& table, const std::string& role,
+                  std::vector<std::string>& problems) {
+  const std::string name = role + table.name.display();
+  if (table.engine == "Distributed") {
+    problems.push_back(
+        fmt::format("{} is a Distributed table, which does not deduplicate a repeated insert: "
+                    "write to the local table of each shard",
+                    name));
+    return;
+  }
+  if (!table.is_merge_tree()) {
+    problems.push_back(fmt::format(
+        "{} has engine {}, which cannot deduplicate a repeated insert: use a MergeTree engine",
+        name, table.engine));
+    return;
+  }
+  if (table.engine.starts_with("Replicated") || table.engine.starts_with("Shared")) {
+    problems.push_back(
+        fmt::format("{} has engine {}, which is not supported yet", name, table.engine));
+    return;
+  }
+  std::string mend;
+  const auto add = [&mend](std::string_view setting) {
+    mend += fmt::format("{}{}", mend.empty() ? "" : ", ", setting);
+  };
+  std::string wrong;
+  const auto is_wrong = [&wrong](std::string_view what) {
+    wrong += fmt::format("{}{}", wrong.empty() ? "" : " and ", what);
+  };
+  if (table.safety.deduplication_window == 0) {
+    is_wrong("has no deduplication window");
+    add(fmt::format("non_replicated_deduplication_window = {}", kWindowAdvised));
+  }
+  if (!table.safety.fsync_after_insert || !table.safety.fsync_part_directory) {
+    is_wrong("does not fsync what is inserted");
+    add("fsync_after_insert = 1, fsync_part_directory = 1");
+  }
+  if (table.safety.async_insert) {
+    is_wrong("forces asynchronous inserts");
+    add("async_insert = 0");
+  }
+  if (!wrong.empty()) {
+    problems.push_back(fmt::format("{} {}: ALTER TABLE {} MODIFY SETTING {}", name, wrong,
+                                   table.name.quoted(), mend));
+  }
+}
+
+// Names of the functions called in an expression: words before an opening parenthesis.
+std::set<std::string> functions_in(const std::vector<SqlToken>& tokens) {
+  std::set<std::string> names;
+  for (size_t i = 0; i + 1 < tokens.size(); ++i) {
+    if (tokens[i].kind == SqlToken::Kind::kWord && tokens[i + 1].is_symbol('(')) {
+      names.emplace(tokens[i].text);
+    }
+  }
+  return names;
+}
+
+bool is_time(ColumnKind kind) {
+  return kind == ColumnKind::kDateTime || kind == ColumnKind::kDateTime64 ||
+         kind == ColumnKind::kDate || kind == ColumnKind::kDate32;
+}
+
+// "now()", "now64(3)", "today()", "now('UTC')": one call with at most literal arguments.
+bool is_current_time(const std::vector<SqlToken>& tokens) {
+  if (tokens.size() < 3 || !tokens[1].is_symbol('(')) return false;
+  if (!tokens[0].is_word("now") && !tokens[0].is_word("now64") && !tokens[0].is_word("today")) {
+    return false;
+  }
+  return std::ranges::all_of(tokens.begin() + 2, tokens.end() - 1, [](const SqlToken& token) {
+    return token.kind == SqlToken::Kind::kString || token.is_symbol(',') ||
+           (token.kind == SqlToken::Kind::kWord && token.text[0] >= '0' && token.text[0] <= '9');
+  });
+}
+
+Result<bool> is_deterministic(Engine& engine, const std::set<std::string>& functions) {
+  if (functions.empty()) return true;
+  std::string list;
+  for (const std::string& name : functions) {
+    list += fmt::format("{}{}", list.empty() ? "" : ", ", warehouse::quote_string(name));
+  }
+  FRESHET_ASSIGN(const warehouse::QueryResult result,
+                 engine.query(fmt::format("SELECT count() FROM system.functions WHERE name IN ({}) "
+                                          "AND NOT ifNull(deterministic, 0)",
+                                          list)));
+  return result.bytes.starts_with("0");
+}
+
+template <class T>
+void append_le(Column& column, std::string_view bytes) {
+  column.append_fixed(load_le<T>(bytes.data()));
+}
+
+// One value in RowBinary becomes the one row of `column`.
+Result<void> append_row_binary(Column& column, std::string_view bytes) {
+  if (column.type().nullable) {
+    if (bytes.empty()) return fail(Errc::kCorrupt, "the default value is empty");
+    const bool null = bytes.front() != 0;
+    bytes.remove_prefix(1);
+    if (null) {
+      column.append_null();
+      return {};
+    }
+  }
+  const ColumnKind kind = column.type().kind;
+  if (kind == ColumnKind::kString || kind == ColumnKind::kLowCardinalityString) {
+    size_t size = 0;
+    for (unsigned shift = 0; !bytes.empty() && shift < 28; shift += 7) {
+      const auto byte = static_cast<uint8_t>(bytes.front());
+      bytes.remove_prefix(1);
+      size |= size_t{byte & 0x7FU} << shift;
+      if (byte < 0x80) break;
+    }
+    if (size != bytes.size()) return fail(Errc::kCorrupt, "the default value is not one string");
+    column.append_string(bytes);
+    return {};
+  }
+  if (bytes.size() != fixed_width(kind)) {
+    return fail(Errc::kCorrupt, "the default value has {} bytes, expected {}", bytes.size(),
+                fixed_width(kind));
+  }
+  switch (bytes.size()) {
+    case 1:
+      append_le<uint8_t>(column, bytes);
+      break;
+    case 2:
+      append_le<uint16_t>(column, bytes);
+      break;
+    case 4:
+      append_le<uint32_t>(column, bytes);
+      break;
+    case 8:
+      append_le<uint64_t>(column, bytes);
+      break;
+    default: {
+      std::array<std::byte, 16> value{};
+      if (kind == ColumnKind::kUuid) {  // two halves, each little-endian; we keep text order
+        store_be(value.data(), load_le<uint64_t>(bytes.data()));
+        store_be(value.data() + 8, load_le<uint64_t>(bytes.data() + 8));
+      } else {
+        std::memcpy(value.data(), bytes.data(), value.size());
+      }
+      column.append_fixed(value);
+    }
+  }
+  return {};
+}
+
+// nullopt: the table has to compute it, row by row.
+Result<std::optional<SinkColumn>> plan_default(Engine& engine, const TableColumn& column) {
+  SinkColumn planned{.field = {.name = column.name, .type = *column.type},
+                     .when_missing = WhenMissing::kConstant,
+                     .has_default = true,
+                     .constant = Column(*column.type)};
+  FRESHET_ASSIGN(const std::vector<SqlToken> tokens,
+                 warehouse::tokenize_sql(column.default_expression));
+  if (is_time(column.type->kind) && is_current_time(tokens)) {
+    planned.when_missing = WhenMissing::kRecordTime;
+    return planned;
+  }
+  FRESHET_ASSIGN(const bool deterministic, is_deterministic(engine, functions_in(tokens)));
+  if (!deterministic) return std::nullopt;
+  const auto value = engine.query(fmt::format("SELECT CAST({}, {})", column.default_expression,
+                                              warehouse::quote_string(column.type_text)),
+                                  "RowBinary");
+  if (!value) {
+    // An expression that does not stand alone reads other columns of the row.
+    if (warehouse::failure_class(warehouse::clickhouse_code(value.error()).value_or(0)) ==
+        warehouse::FailureClass::kSchema) {
+      return std::nullopt;
+    }
+    return std::unexpected(value.error());
+  }
+  if (value->bytes.size() > kDefaultBytesMax) {
+    return fail(Errc::kTooLarge, "the default has {} bytes, at most {} fit", value->bytes.size(),
+                kDefaultBytesMax);
+  }
+  FRESHET_TRY(append_row_binary(planned.constant, value->bytes));
+  return planned;
+}
+
+Result<std::optional<SinkColumn>> plan_column(Engine& engine, const TableColumn& column) {
+  if (column.default_kind == DefaultKind::kDefault) return plan_default(engine, column);
+  SinkColumn planned{
+      .field = {.name = column.name, .type = *column.type},
+      .when_missing = column.type->nullable ? WhenMissing::kNull : WhenMissing::kConstant,
+      .has_default = false,
+      .constant = Column(*column.type)};
+  if (!column.type->nullable) planned.constant.append_default();
+  return planned;
+}
+
+Result<void> plan_columns(Engine& engine, TablePlan& plan, std::vector<std::string>& problems) {
+  auto schema = std::make_shared<Schema>();
+  for (const TableColumn& column : plan.table.columns) {
+    if (is_provenance(column.name) || column.default_kind == DefaultKind::kMaterialized ||
+        column.default_kind == DefaultKind::kAlias ||
+        column.default_kind == DefaultKind::kEphemeral) {
+      continue;
+    }
+    if (!column.type) {
+      if (column.default_kind == DefaultKind::kDefault) continue;  // the table fills it in
+      problems.push_back(fmt::format(
+          "column {} has type {}, which is not supported yet: give it a DEFAULT (the table then "
+          "fills it in) or another type",
+          column.name, column.type_text));
+      continue;
+    }
+    FRESHET_ASSIGN_CONTEXT(std::optional<SinkColumn> planned, plan_column(engine, column),
+                           "column {} DEFAULT {}", column.name, column.default_expression);
+    if (!planned) continue;
+    schema->push_back(planned->field);
+    plan.columns.push_back(std::move(*planned));
+  }
+  if (plan.columns.empty()) problems.emplace_back("no column can be written");
+  plan.schema = std::move(schema);
+  return {};
+}
+
+void plan_proof(TablePlan& plan, const ClickHouseSinkOptions& options,
+                std::vector<std::string>& problems) {
+  std::string missing;
+  for (const ProvenanceColumn& own : kProvenance) {
+    const TableColumn* column = plan.table.find(own.name);
+    if (column == nullptr) {
+      missing += fmt::format("{}ADD COLUMN {} {}", missing.empty() ? "" : ", ", own.name, own.type);
+    } else if (column->type_text != own.type || column->default_kind == DefaultKind::kAlias ||
+               column->default_kind == DefaultKind::kMaterialized) {
+      problems.push_back(fmt::format("provenance column {} must be a plain {}, it is {}", own.name,
+                                     own.type, column->type_text));
+    }
+  }
+  plan.has_provenance = missing.empty();
+  if (!missing.empty()) {
+    plan.proof.reason = fmt::format(
+        "table {} has no provenance columns, so ranges rest on intent and token alone and cannot "
+        "be verified row by row: ALTER TABLE {} {}",
+        plan.table.name.display(), plan.table.name.quoted(), missing);
+    if (options.require_provenance) problems.push_back(plan.proof.reason);
+    return;
+  }
+  if (plan.table.engine != "MergeTree" && !plan.table.is_replacing()) {
+    plan.proof.reason = fmt::format(
+        "table {} has engine {}, which rewrites rows when it merges, so they cannot be verified "
+        "one by one; ranges rest on intent and token",
+        plan.table.name.display(), plan.table.engine);
+    return;
+  }
+  plan.proof = {.by_provenance = true, .reason = "every row carries its topic, partition, offset"};
+}
+
+}  // namespace
+
+std::vector<std::string> safety_problems(const TableDescription& table,
+                                         const std::vector<ViewTarget>& views) {
+  std::vector<std::string> problems;
+  check_target(table, "table ", problems);
+  std::set<warehouse::TableName> checked = {table.name};
+  for (const ViewTarget& view : views) {
+    if (!checked.insert(view.target.name).second) continue;
+    check_target(view.target,
+                 fmt::format("the target of materialized view {}, ", view.view.display()),
+                 problems);
+  }
+  return problems;
+}
+
+Result<TablePlan> plan_table(Engine& engine, const warehouse::TableName& name,
+                             const ClickHouseSinkOptions& options) {
+  TablePlan plan;
+  auto table = describe_table(engine, name);
+  if (!table) {
+    if (table.error().code() != Errc::kNotFound) return std::unexpected(std::move(table).error());
+    return fail(Errc::kNotFound,
+                "table {} does not exist: create it, or declare it under tables: in the platform "
+                "file",
+                name.display());
+  }
+  plan.table = std::move(*table);
+  FRESHET_ASSIGN(plan.views, view_targets(engine, name));
+  std::vector<std::string> problems = safety_problems(plan.table, plan.views);
+  FRESHET_TRY_CONTEXT(plan_columns(engine, plan, problems), "table {}", name.display());
+  plan_proof(plan, options, problems);
+  if (!problems.empty()) {
+    return fail(Errc::kRefused, "table {} cannot be written exactly once ({} problem{}): {}",
+                name.display(), problems.size(), problems.size() == 1 ? "" : "s",
+                fmt::join(problems, "; "));
+  }
+  return plan;
+}
+
+}  // namespace freshet::sink
