@@ -23,7 +23,7 @@ pipelines:
 
 TYPED = """
 platform: typed
-topics: { typed: { partitions: 1 } }
+topics: { typed: { partitions: 1, config: { max.message.bytes: 4194304 } } }
 tables:
   - CREATE TABLE t.typed (id UInt8, name String, amount Decimal(9, 2), at Nullable(DateTime64(3, 'UTC')))
     ENGINE = MergeTree ORDER BY id
@@ -124,7 +124,8 @@ def test_each_bad_record_is_rejected_alone_with_its_reason(platform):
         ('{"id":2,"name":"good","amount":2.5}', None),
     ]
     for value, _ in records:
-        freshet.run("produce", "typed", "--brokers", p.kafka, stdin=value + "\n")
+        freshet.run("produce", "typed", "--brokers", p.kafka, "--property", "message.max.bytes=4000000",
+                    stdin=value + "\n")
     # Bytes that are not UTF-8 cannot come through a text pipe.
     subprocess.run([freshet.PROGRAM, "produce", "typed", "--brokers", p.kafka], check=True, timeout=60,
                    input=b'{"id":3,"name":"\xff\xfe","amount":1}\n')

@@ -5,6 +5,12 @@
 
 #include "app/embedded_services.h"
 #include "app/platform_runtime.h"
+#include "pipeline/column_plan.h"
+#include "pipeline/range_preparer.h"
+#include "pipeline/range_sink.h"
+#include "sink/clickhouse_sink.h"
+#include "warehouse/ddl.h"
+#include "warehouse/insert_ceiling.h"
 
 namespace freshet::app {
 namespace {
@@ -15,6 +21,8 @@ using std::chrono::steady_clock;
 constexpr auto kPollInterval = 5ms;
 constexpr auto kPhaseMax = 10min;
 constexpr auto kMergesMax = 2min;
+constexpr size_t kBlockRows = 250'000;
+constexpr uint64_t kCeilingRowsAtOnce = 1'000'000;  // as ready blocks in memory
 
 std::string events_table(const std::string& name) {
   return fmt::format(
@@ -31,7 +39,7 @@ config::Platform bench_platform(const std::string& name, int32_t partitions) {
   platform.topics.push_back({.name = name, .partitions = partitions});
   platform.tables.push_back({.sql = events_table(name)});
   config::PipelineSettings pipeline{.name = name, .from = {name}, .table = "bench." + name};
-  pipeline.flush = {.rows = 250'000, .bytes = 64ULL << 20, .after = 1000ms};
+  pipeline.flush = {.rows = kBlockRows, .bytes = 64ULL << 20, .after = 1000ms};
   platform.pipelines.push_back(std::move(pipeline));
   return platform;
 }
@@ -133,6 +141,72 @@ Result<PhaseResult> IngestBench::latency() {
   platform.sources.push_back(generated("latency", events, settings_.latency_rate));
   platform.pipelines.front().flush.after = 100ms;
   return run("latency", std::move(platform), events);
+}
+
+/// Cuts the ranges of the pre-filled topic as the pipeline does and keeps their blocks.
+class BlockReader {
+ public:
+  BlockReader(pipeline::RangePreparer& preparer, std::string topic, int32_t partitions)
+      : preparer_(preparer), topic_(std::move(topic)), partitions_(partitions) {}
+
+  /// Blocks of about `rows_min` rows together; none at the end of the topic.
+  Result<std::vector<sink::EncodedBlock>> next(uint64_t rows_min) {
+    std::vector<sink::EncodedBlock> blocks;
+    for (uint64_t rows = 0; rows < rows_min && partition_ < partitions_;) {
+      FRESHET_ASSIGN(auto range, preparer_.cut({topic_, partition_}, first_, {}));
+      if (!range) {
+        ++partition_;
+        first_ = Offset(0);
+        continue;
+      }
+      first_ = range->range.last + 1;
+      rows += range->block.rows;
+      blocks.push_back(std::move(range->block));
+    }
+    return blocks;
+  }
+
+ private:
+  pipeline::RangePreparer& preparer_;
+  const std::string topic_;
+  const int32_t partitions_;
+  int32_t partition_ = 0;
+  Offset first_{0};
+};
+
+Result<PhaseResult> IngestBench::ceiling() {
+  FRESHET_TRY(wait_for_merges());
+  config::Platform platform = bench_platform("ceiling", settings_.partitions);
+  FRESHET_TRY(warehouse::apply_tables(services_.warehouse(), {platform.tables[0].sql}));
+  FRESHET_ASSIGN(auto table, sink::ClickHouseSink::open(services_.warehouse(), "bench.ceiling"));
+  const warehouse::InsertStatement statement = table->insert_statement();
+  const pipeline::ClickHouseRangeSink sink(std::move(table));
+  FRESHET_ASSIGN(auto plan,
+                 pipeline::plan_columns(sink.columns(), platform.pipelines[0], sink.display()));
+  const auto consumer = services_.log().make_consumer({.group = "bench", .topics = {"prefilled"}});
+  FRESHET_ASSIGN(const auto preparer,
+                 pipeline::RangePreparer::create(
+                     {.limits = {.rows = kBlockRows}, .plan = std::move(plan)}, *consumer, sink));
+  BlockReader reader(*preparer, "prefilled", settings_.partitions);
+  PhaseResult result{.name = "ceiling"};
+  const PhaseMeter meter;
+  while (true) {
+    FRESHET_ASSIGN(const auto blocks, reader.next(kCeilingRowsAtOnce));
+    if (blocks.empty()) break;
+    uint64_t rows = 0;
+    std::vector<std::string_view> bytes;
+    for (const auto& block : blocks) {
+      rows += block.rows;
+      bytes.emplace_back(block.bytes);
+    }
+    FRESHET_ASSIGN(const auto measured, warehouse::measure_insert_ceiling(services_.warehouse(),
+                                                                          statement, bytes, rows));
+    result.events += measured.rows;
+    result.cost.seconds += measured.seconds;
+    result.cost.cpu_seconds += measured.cpu_seconds;
+  }
+  result.cost.rss_mb = meter.cost().rss_mb;
+  return result;
 }
 
 }  // namespace
