@@ -129,7 +129,9 @@ TEST(Librdkafka, batches_it_produces_are_read_with_every_codec) {
       request.topics[0].partitions = {{.fetch_offset = seen, .partition_max_bytes = 1 << 20}};
       const auto response = wire.call<FetchResponse>(11, request);
       ASSERT_TRUE(response) << response.error().message();
-      std::string_view bytes = response->responses.at(0).partitions.at(0).records.at(0).bytes;
+      const auto& slices = response->responses.at(0).partitions.at(0).records;
+      if (slices.empty()) continue;  // the broker answered before the records were there
+      std::string_view bytes = slices[0].bytes;
       for (;;) {
         const auto batch = next_batch(bytes);
         ASSERT_TRUE(batch) << batch.error().message();

@@ -166,10 +166,13 @@ class Decoder {
       case Kind::kRecordsView:
         static_cast<std::optional<std::string_view>*>(object)->emplace(reader_.take(length));
         return;
-      case Kind::kRecordSlices:
-        static_cast<std::vector<LogSlice>*>(object)->assign(
-            1, LogSlice{.owner = nullptr, .bytes = reader_.take(length)});
+      case Kind::kRecordSlices: {
+        // Null and empty are the same to every reader of records: no slices.
+        auto& slices = *static_cast<std::vector<LogSlice>*>(object);
+        slices.clear();
+        if (length > 0) slices.push_back({.owner = nullptr, .bytes = reader_.take(length)});
         return;
+      }
       default:
         return read_array(type, length, object);
     }
