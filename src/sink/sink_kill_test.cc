@@ -1,6 +1,7 @@
 // A process that writes ranges is killed at any moment; the next one replays what was in doubt.
 #include <fcntl.h>
 #include <gtest/gtest.h>
+#include <poll.h>
 #include <spawn.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -9,7 +10,6 @@
 #include <cstdio>
 #include <cstdlib>
 #include <random>
-#include <thread>
 
 #include "sink/clickhouse_sink.h"
 #include "warehouse/ddl.h"
@@ -110,7 +110,14 @@ ChildRun run_and_kill(const std::string& store, int64_t first, int64_t intents,
     (step == 'i' ? run.intents : run.done) += 1;
   }
   EXPECT_EQ(run.intents, intents) << "the child ended by itself";
-  std::this_thread::sleep_for(delay);  // the moment of the kill, not a wait for anything
+  const auto moment = std::chrono::steady_clock::now() + delay;
+  while (std::chrono::steady_clock::now() < moment) {
+    pollfd readable{.fd = fds[0], .events = POLLIN, .revents = 0};
+    const timespec millisecond{.tv_sec = 0, .tv_nsec = 1'000'000};
+    if (::ppoll(&readable, 1, &millisecond, nullptr) == 1 && ::read(fds[0], &step, 1) == 1) {
+      (step == 'i' ? run.intents : run.done) += 1;
+    }
+  }
   ::kill(child, SIGKILL);
   int status = 0;
   ::waitpid(child, &status, 0);

@@ -88,14 +88,16 @@ class Engine {
                             const Settings& settings = {});
 
   /// Runs a SELECT and hands the result over in chunks (a whole number of blocks each) as they are
-  /// made; memory stays bounded.
+  /// made; memory stays bounded. For formats without a frame around the rows (Native, RowBinary,
+  /// TabSeparated, CSV, JSONEachRow): a header would come with every chunk. Other statements than
+  /// SELECT fail with kInvalidArgument (code 36): use query().
   Result<void> stream(std::string_view sql, std::string_view format, const Settings& settings,
                       const ChunkSink& on_chunk);
 
   /// Sends `chunks`, one after the other, as the data of one INSERT. When it returns, the rows are
   /// in the table as durable as the table's settings say. On error nothing, or some partitions or
-  /// some views of the block may have landed. `between_chunks` runs before every chunk but the
-  /// first.
+  /// some views of the block may have landed. The data go over in pieces, a chunk in one or more;
+  /// `between_chunks` runs before every piece but the first.
   Result<InsertResult> insert(const InsertStatement& statement,
                               std::span<const std::string_view> chunks,
                               const std::function<void()>& between_chunks = {});
@@ -140,7 +142,7 @@ class Connection {
   Slot* slot_;
 };
 
-/// `name` in backticks where ClickHouse needs them.
+/// `name` in backticks, with ClickHouse's escapes.
 [[nodiscard]] std::string quote_identifier(std::string_view name);
 /// 'text' with ClickHouse's escapes.
 [[nodiscard]] std::string quote_string(std::string_view text);
