@@ -1,0 +1,665 @@
+#include "pipeline/partition_worker.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "base/crash_point.h"
+#include "pipeline/commit_metadata.h"
+
+namespace freshet::pipeline {
+namespace {
+
+constexpr double kBytesPerPositionGuess = 256;
+constexpr size_t kBudgetMin = 64 << 10;
+constexpr Millis kRetryFirst{100};
+constexpr Millis kRetryMax{30'000};
+
+/// 100 ms doubling to 30 s, the last half of it at random.
+Millis retry_pause(uint32_t attempts, std::minstd_rand& random) {
+  const auto full = std::min(kRetryMax, kRetryFirst * (int64_t{1} << std::min(attempts, 16U)));
+  std::uniform_int_distribution<int64_t> spread(full.count() / 2, full.count());
+  return Millis(spread(random));
+}
+
+bool is_power_of_two(uint32_t n) { return n != 0 && (n & (n - 1)) == 0; }
+
+}  // namespace
+
+PartitionWorker::PartitionWorker(const PartitionContext& context, kafka::AssignedPartition assigned)
+    : context_(context),
+      assigned_(std::move(assigned)),
+      log_(Logger("pipeline")
+               .with("pipeline", context.pipeline)
+               .with("partition", fmt::format("{}", assigned_.tp))),
+      jitter_(static_cast<uint32_t>(std::hash<TopicPartition>()(assigned_.tp))) {}
+
+// ---------------------------------------------------------------- what wants to run
+
+Backlog PartitionWorker::backlog() const {
+  return {.positions = high_watermark_ == kNoOffset ? 0 : high_watermark_ - cut_,
+          .bytes_per_position = bytes_per_position_,
+          .empty_at = empty_at_};
+}
+
+SteadyTime PartitionWorker::next_cut_due() const {
+  if (stop_error_) return SteadyTime::max();
+  if (drain_target_) return cut_ < *drain_target_ ? empty_at_ : SteadyTime::max();
+  return cut_due(context_.limits, backlog());
+}
+
+PartitionWorker::Wish PartitionWorker::writer_wish_locked() const {
+  if (writer_busy_ || abandoned_) return {};
+  if (closing_ || failure_) {
+    const bool may_confirm = closing_ && opened_ && landed_ > confirmed_ && !confirm_failed_;
+    return may_confirm ? Wish{Step::kConfirm, empty_at_} : Wish{};
+  }
+  if (!opened_) return {Step::kOpen, retry_at_};
+  if (!in_doubt_.empty()) return {Step::kSettle, retry_at_};
+  if (!prepared_.empty()) return {Step::kWrite, std::max(empty_at_, retry_at_)};
+  if (prepare_busy_) return {};
+  const SteadyTime cut_at = next_cut_due();
+  SteadyTime confirm_at = SteadyTime::max();
+  if (landed_ > confirmed_) {
+    const bool nothing_follows = stop_error_ || (drain_target_ && cut_ >= *drain_target_);
+    confirm_at = nothing_follows ? landed_at_ : landed_at_ + context_.confirm_after;
+  }
+  if (cut_at == SteadyTime::max() && confirm_at == SteadyTime::max()) return {};
+  if (cut_at <= confirm_at) return {Step::kWrite, std::max(cut_at, retry_at_)};
+  return {Step::kConfirm, std::max(confirm_at, retry_at_)};
+}
+
+PartitionWorker::Wish PartitionWorker::prepare_wish_locked() const {
+  const bool wanted = opened_ && !abandoned_ && !failure_ && !closing_ && !stop_error_ &&
+                      in_doubt_.empty() && prepared_.empty() && !prepare_busy_ &&
+                      !prepare_blocked_ && !writer_cuts_ && cut_ >= doubt_until_ &&
+                      is_behind(context_.limits, backlog());
+  return wanted ? Wish{Step::kPrepare, empty_at_} : Wish{};
+}
+
+PartitionWorker::Wish PartitionWorker::writer_wish() const {
+  const std::lock_guard lock(mutex_);
+  return writer_wish_locked();
+}
+
+PartitionWorker::Wish PartitionWorker::prepare_wish() const {
+  const std::lock_guard lock(mutex_);
+  return prepare_wish_locked();
+}
+
+size_t PartitionWorker::budget_estimate(int64_t positions) const {
+  const double each = bytes_per_position_ > 0 ? bytes_per_position_ : kBytesPerPositionGuess;
+  const double bytes = std::min(static_cast<double>(std::max<int64_t>(positions, 1)) * each,
+                                static_cast<double>(context_.limits.bytes));
+  return std::max(kBudgetMin, RangePreparer::budget_for(static_cast<size_t>(bytes)));
+}
+
+bool PartitionWorker::begin(Step step) {
+  const std::lock_guard lock(mutex_);
+  const bool preparing = step == Step::kPrepare;
+  if ((preparing ? prepare_wish_locked() : writer_wish_locked()).step != step) return false;
+  size_t bytes = 0;
+  if (preparing || (step == Step::kWrite && prepared_.empty())) {
+    bytes = budget_estimate(std::min(backlog().positions, context_.limits.rows));
+  } else if (step == Step::kSettle) {
+    bytes = budget_estimate(in_doubt_.front().range.span());
+  }
+  if (bytes > 0 && !context_.budget.try_take(bytes)) return false;
+  (preparing ? prepare_share_ : writer_share_) = BudgetShare(context_.budget, bytes);
+  (preparing ? prepare_busy_ : writer_busy_) = true;
+  if (step == Step::kWrite) writer_cuts_ = prepared_.empty();
+  return true;
+}
+
+void PartitionWorker::run(Step step) {
+  Result<void> result;
+  switch (step) {
+    case Step::kNone:
+      return;
+    case Step::kOpen:
+      result = open();
+      break;
+    case Step::kSettle:
+      result = settle();
+      break;
+    case Step::kWrite:
+      result = write_next();
+      break;
+    case Step::kConfirm:
+      result = confirm();
+      break;
+    case Step::kPrepare:
+      result = prepare();
+      break;
+  }
+  const std::lock_guard lock(mutex_);
+  if (step == Step::kPrepare) {
+    // Whatever it was, cutting in the writer lane meets it again and deals with it there.
+    prepare_blocked_ = !result;
+    prepare_busy_ = false;
+    prepare_share_ = BudgetShare();
+    return;
+  }
+  if (result) {
+    attempts_ = 0;
+    retry_at_ = SteadyTime{};
+    last_error_.clear();
+  } else {
+    step_failed(step, result.error());
+  }
+  prepare_blocked_ = false;
+  writer_busy_ = false;
+  writer_share_ = BudgetShare();
+  in_flight_.reset();
+  if (closing_ || abandoned_) prepared_.clear();
+}
+
+void PartitionWorker::step_failed(Step step, const Error& error) {
+  if (step == Step::kConfirm) confirm_failed_ = true;
+  if (error.code() == Errc::kFenced) {
+    log_.info("fenced: another member owns the partition", kv("confirmed", confirmed_));
+    context_.probe.commit_refused();
+    fenced_ = abandoned_ = true;
+    return;
+  }
+  if (!is_retriable(error.code()) && error.code() != Errc::kCancelled) {
+    failure_ = error;
+    return;
+  }
+  context_.probe.retried();
+  ++attempts_;
+  last_error_ = error.message();
+  const auto pause = retry_pause(attempts_ - 1, jitter_);
+  retry_at_ = context_.clock.steady() + pause;
+  if (is_power_of_two(attempts_)) {
+    log_.warn("a step failed and will be tried again", kv("attempt", attempts_),
+              kv("in_ms", pause.count()), kv("error", error.message()));
+  }
+}
+
+// ---------------------------------------------------------------- commits
+
+Result<void> PartitionWorker::commit(Offset offset, std::vector<OffsetRange> pending,
+                                     WallMillis intent_time) {
+  {
+    const std::lock_guard lock(mutex_);
+    if (abandoned_) return fail(Errc::kFenced, "{} belongs to another member", assigned_.tp);
+  }
+  if (!context_.guards.intent) pending.clear();
+  const CommitMetadata metadata{.pipeline_hash = context_.pipeline_hash,
+                                .topic_id = assigned_.topic_id,
+                                .start = start_,
+                                .intent_time = std::max(intent_time, WallMillis{}),
+                                .pending = std::move(pending)};
+  FRESHET_ASSIGN(auto text, encode_commit_metadata(metadata));
+  const kafka::OffsetCommit one{assigned_.tp, offset, std::move(text)};
+  FRESHET_TRY_CONTEXT(context_.consumer.commit({&one, 1}), "commit of {} offset {} for group {}",
+                      assigned_.tp, offset, context_.group);
+  context_.probe.committed();
+  const std::lock_guard lock(mutex_);
+  confirmed_ = offset;
+  confirm_failed_ = false;
+  return {};
+}
+
+Result<void> PartitionWorker::commit_intent(OffsetRange range, WallMillis intent_time) {
+  const bool confirms = range.first > confirmed_;
+  if (confirms) crash_point("before_commit");
+  crash_point("before_intent");
+  FRESHET_TRY(commit(range.first, {range}, intent_time));
+  if (confirms) crash_point("after_commit");
+  crash_point("after_intent");
+  return {};
+}
+
+Result<void> PartitionWorker::commit_landed() {
+  std::vector<OffsetRange> pending;
+  WallMillis intent_time = context_.clock.wall();
+  Offset offset;
+  {
+    const std::lock_guard lock(mutex_);
+    offset = landed_;
+    for (const auto& doubt : in_doubt_) {
+      pending.push_back(doubt.range);
+      intent_time = std::min(intent_time, doubt.intent_time);
+    }
+  }
+  return commit(offset, std::move(pending), intent_time);
+}
+
+Result<void> PartitionWorker::confirm() {
+  crash_point("before_commit");
+  FRESHET_TRY(commit_landed());
+  crash_point("after_commit");
+  const std::lock_guard lock(mutex_);
+  if (stop_error_ && in_doubt_.empty()) failure_ = stop_error_;
+  return {};
+}
+
+// ---------------------------------------------------------------- opening
+
+Result<void> PartitionWorker::open() {
+  OpeningFacts facts{.pipeline = context_.pipeline,
+                     .group = context_.group,
+                     .destination = context_.sink.display(),
+                     .pipeline_hash = context_.pipeline_hash,
+                     .assigned = assigned_,
+                     .bounds = {},
+                     .provable = context_.sink.proof().by_provenance};
+  // What stood in the assignment may be old: a former worker's last commit, or an owner after us.
+  FRESHET_ASSIGN_CONTEXT(auto committed, context_.consumer.committed({&assigned_.tp, 1}),
+                         "committed offset of {}", assigned_.tp);
+  FRESHET_CHECK_EQ(committed.size(), 1U);
+  facts.assigned.committed = committed.front().committed;
+  facts.assigned.metadata = std::move(committed.front().metadata);
+  FRESHET_ASSIGN_CONTEXT(facts.bounds, context_.consumer.bounds(assigned_.tp), "{}", assigned_.tp);
+  if (facts.provable && needs_table_end(facts.assigned)) {
+    auto origins = context_.sink.origins();
+    if (!origins)
+      return sink_failed(origins.error(), {facts.bounds.log_start, facts.bounds.log_start});
+    for (const auto& origin : *origins) {
+      if (origin.tp == assigned_.tp) facts.table_end = origin.last + 1;
+    }
+  }
+  FRESHET_ASSIGN(const auto plan, plan_opening(facts));
+  for (const auto& warning : plan.warnings) log_.warn(warning);
+  if (plan.deleted) report_deleted(*plan.deleted, plan.deleted_in_doubt);
+
+  const std::lock_guard lock(mutex_);
+  start_ = plan.start;
+  confirmed_ = plan.confirmed;
+  landed_ = plan.landed;
+  cut_ = plan.cut;
+  doubt_until_ = context_.guards.probe ? plan.doubt_until : kNoOffset;
+  for (const auto& range : plan.pending) in_doubt_.push_back({range, plan.intent_time});
+  high_watermark_ = facts.bounds.high_watermark;
+  // Nobody knows for how long these records have been waiting: they are due at once.
+  empty_at_ = context_.clock.steady() - context_.limits.after;
+  opened_ = true;
+  log_.info("partition opened", kv("committed", facts.assigned.committed), kv("next", cut_),
+            kv("in_doubt", in_doubt_.size()), kv("log_end", high_watermark_));
+  return {};
+}
+
+void PartitionWorker::report_deleted(OffsetRange deleted, bool begun) {
+  context_.probe.offsets_unrecoverable(deleted);
+  log_.error(begun ? "retention deleted offsets of a range that was being written; they cannot be "
+                     "read again, only rows that are in the destination already exist"
+                   : "retention deleted offsets before they were read; they are lost",
+             kv("range_unrecoverable", deleted), kv("offsets", deleted.span()),
+             kv("destination", context_.sink.display()));
+}
+
+Result<void> PartitionWorker::skip_deleted(const Error& why) {
+  FRESHET_ASSIGN_CONTEXT(const auto bounds, context_.consumer.bounds(assigned_.tp), "{}",
+                         assigned_.tp);
+  OffsetRange deleted{};
+  bool begun = false;
+  {
+    const std::lock_guard lock(mutex_);
+    const Offset wanted = in_doubt_.empty() ? cut_ : in_doubt_.front().range.first;
+    if (bounds.log_start <= wanted) {
+      return fail(Errc::kRefused,
+                  "{} (the log holds offsets {} to {}: records that were there are gone; was the "
+                  "topic created again, or its directory restored?)",
+                  why, bounds.log_start, bounds.high_watermark);
+    }
+    deleted = {wanted, bounds.log_start - 1};
+    begun = !in_doubt_.empty();
+    while (!in_doubt_.empty() && in_doubt_.front().range.last < bounds.log_start) {
+      in_doubt_.pop_front();
+    }
+    if (!in_doubt_.empty()) {
+      in_doubt_.front().range.first = std::max(in_doubt_.front().range.first, bounds.log_start);
+    }
+    landed_ = std::max(landed_, bounds.log_start);
+    cut_ = std::max(cut_, bounds.log_start);
+    ++cut_epoch_;
+  }
+  report_deleted(deleted, begun);
+  return {};
+}
+
+// ---------------------------------------------------------------- new ranges
+
+Result<std::optional<PreparedRange>> PartitionWorker::cut(BudgetShare share) {
+  Offset from;
+  uint64_t epoch = 0;
+  {
+    const std::lock_guard lock(mutex_);
+    from = cut_;
+    epoch = cut_epoch_;
+  }
+  const SteadyTime now = context_.clock.steady();
+  FRESHET_ASSIGN(auto range, context_.preparer.cut(assigned_.tp, from, std::move(share)));
+  const std::lock_guard lock(mutex_);
+  if (epoch != cut_epoch_) return std::nullopt;
+  if (!range) {
+    empty_at_ = now;
+    high_watermark_ = cut_;
+    return std::nullopt;
+  }
+  cut_ = range->range.last + 1;
+  high_watermark_ = std::max(high_watermark_, range->high_watermark);
+  if (cut_ >= range->high_watermark) empty_at_ = now;
+  const int64_t positions = cut_ - from;
+  if (positions > 0) {
+    const double each = static_cast<double>(range->payload_bytes) / static_cast<double>(positions);
+    bytes_per_position_ = bytes_per_position_ > 0 ? 0.5 * bytes_per_position_ + 0.5 * each : each;
+  }
+  return range;
+}
+
+Result<void> PartitionWorker::prepare() {
+  FRESHET_ASSIGN(auto range, cut(std::move(prepare_share_)));
+  if (!range) return {};
+  const std::lock_guard lock(mutex_);
+  if (!closing_ && !abandoned_) prepared_.push_back(std::move(*range));
+  return {};
+}
+
+Result<std::optional<PreparedRange>> PartitionWorker::take_or_cut() {
+  {
+    const std::lock_guard lock(mutex_);
+    if (!prepared_.empty()) {
+      std::optional<PreparedRange> range(std::move(prepared_.front()));
+      prepared_.pop_front();
+      return range;
+    }
+  }
+  auto range = cut(std::move(writer_share_));
+  const std::lock_guard lock(mutex_);
+  writer_cuts_ = false;
+  return range;
+}
+
+Result<void> PartitionWorker::write_next() {
+  auto taken = take_or_cut();
+  if (!taken) {
+    if (taken.error().code() == Errc::kOutOfRange) return skip_deleted(taken.error());
+    return std::unexpected(taken.error());
+  }
+  if (!*taken) return {};
+  PreparedRange range = std::move(**taken);
+  if (range.range.last < range.range.first) {  // on_reject: stop, at the very first record
+    const std::lock_guard lock(mutex_);
+    stop_error_ = stop_error(*range.stops_before);
+    if (landed_ == confirmed_) failure_ = stop_error_;
+    return {};
+  }
+  const WallMillis intent_time = context_.clock.wall();
+  bool compare = false;
+  {
+    const std::lock_guard lock(mutex_);
+    FRESHET_CHECK_EQ(range.range.first, landed_);
+    in_flight_ = range.range;
+    compare = range.range.first < doubt_until_;
+  }
+  if (auto intended = commit_intent(range.range, intent_time); !intended) {
+    const std::lock_guard lock(mutex_);
+    prepared_.push_front(std::move(range));
+    return intended;
+  }
+  if (compare) {
+    // The table may hold some of it already: it is settled like a range of a former owner, whose
+    // letters may be of any age.
+    const std::lock_guard lock(mutex_);
+    put_in_doubt({range.range, WallMillis{}});
+    return {};
+  }
+  return write_intended(std::move(range), intent_time);
+}
+
+Result<void> PartitionWorker::write_intended(PreparedRange range, WallMillis intent_time) {
+  auto letters = context_.letters.write(assigned_.tp, assigned_.topic_id, range.letters,
+                                        context_.clock.wall());
+  const SteadyTime begun = context_.clock.steady();
+  Result<void> written;
+  if (range.block.rows > 0) written = context_.sink.write(range_write(range.range), range.block);
+  context_.probe.insert_took(context_.clock.steady() - begun);
+  if (written) crash_point("after_insert");
+  const auto stored = letters.get();
+  if (!written || !stored) {
+    {
+      const std::lock_guard lock(mutex_);
+      put_in_doubt({range.range, intent_time});
+    }
+    if (written) {
+      return std::unexpected(stored.error().with_context(
+          fmt::format("dead letters of {} {}", assigned_.tp, range.range)));
+    }
+    // Refused rows are found by settling: at once, without a pause.
+    if (context_.sink.classify(written.error()) == WriteFailure::kRefused) return {};
+    return sink_failed(written.error(), range.range);
+  }
+  range_landed(range, range.block.rows);
+  if (range.stops_before) {
+    const std::lock_guard lock(mutex_);
+    stop_error_ = stop_error(*range.stops_before);
+  }
+  return {};
+}
+
+/// What was prepared behind the range is dropped: settling takes as long as the destination is in
+/// trouble, and memory held meanwhile could be just what settling waits for.
+void PartitionWorker::put_in_doubt(InDoubt doubt) {
+  cut_ = doubt.range.last + 1;
+  ++cut_epoch_;
+  prepared_.clear();
+  in_doubt_.push_back(doubt);
+}
+
+void PartitionWorker::range_landed(const PreparedRange& range, size_t rows) {
+  context_.probe.range_landed(range, rows, context_.clock);
+  const std::lock_guard lock(mutex_);
+  landed_ = range.range.last + 1;
+  landed_at_ = context_.clock.steady();
+  if (!range.timestamps.empty()) newest_landed_ms_ = range.timestamps.newest_ms();
+}
+
+// ---------------------------------------------------------------- ranges in doubt
+
+Result<void> PartitionWorker::settle() {
+  InDoubt doubt;
+  {
+    const std::lock_guard lock(mutex_);
+    FRESHET_CHECK(!in_doubt_.empty());
+    doubt = in_doubt_.front();
+    in_flight_ = doubt.range;
+  }
+  auto rows = context_.preparer.read(assigned_.tp, doubt.range, std::move(writer_share_));
+  if (!rows) {
+    if (rows.error().code() == Errc::kOutOfRange) return skip_deleted(rows.error());
+    return std::unexpected(rows.error());
+  }
+  if (context_.stop_on_reject && !rows->prepared.letters.empty()) {
+    return std::unexpected(stop_error(rows->prepared.letters.front()));
+  }
+  // The intent may be a former owner's: committing it again proves that the partition is still
+  // ours.
+  FRESHET_TRY(commit_landed());
+  context_.probe.range_in_doubt();
+  const auto completed = complete(doubt, *rows);
+  if (!completed) {
+    if (context_.sink.classify(completed.error()) == WriteFailure::kRefused) {
+      return split_refused(doubt, *rows, completed.error());
+    }
+    return sink_failed(completed.error(), doubt.range);
+  }
+  crash_point("after_insert");
+  FRESHET_TRY(write_letters_once(doubt, rows->prepared.letters));
+  range_landed(rows->prepared, rows->offsets().size());
+  const std::lock_guard lock(mutex_);
+  in_doubt_.pop_front();
+  return {};
+}
+
+Result<void> PartitionWorker::complete(const InDoubt& doubt, const RangePreparer::Rows& rows) {
+  if (rows.offsets().empty()) return {};
+  const auto write = range_write(doubt.range);
+  const SteadyTime begun = context_.clock.steady();
+  if (!context_.guards.probe) {
+    return context_.sink.write(write,
+                               context_.sink.encode(assigned_.tp, rows.batch(), rows.offsets()));
+  }
+  FRESHET_ASSIGN(const auto outcome, context_.sink.replay(write, rows.batch(), rows.offsets()));
+  context_.probe.insert_took(context_.clock.steady() - begun);
+  log_.debug("in-doubt range settled", kv("range", doubt.range), kv("rows", outcome.rows),
+            kv("present", outcome.present), kv("replaced", outcome.replaced),
+            kv("inserted", outcome.inserted));
+  return {};
+}
+
+Result<void> PartitionWorker::split_refused(const InDoubt& doubt, RangePreparer::Rows& rows,
+                                            const Error& why) {
+  const auto& offsets = rows.offsets();
+  if (offsets.size() == 1) {
+    const Reject reject{.offset = offsets.front(),
+                        .index = 0,
+                        .reason = RejectReason::kRefusedByTable,
+                        .path = "",
+                        .detail = why.message()};
+    FRESHET_ASSIGN(auto letter, context_.preparer.letter(assigned_.tp, reject));
+    if (context_.stop_on_reject) return std::unexpected(stop_error(letter));
+    rows.prepared.letters.push_back(std::move(letter));
+    FRESHET_TRY(write_letters_once(doubt, rows.prepared.letters));
+    range_landed(rows.prepared, 0);
+    const std::lock_guard lock(mutex_);
+    in_doubt_.pop_front();
+    return {};
+  }
+  if (!context_.sink.proof().by_provenance) {
+    return fail(
+        Errc::kRefused,
+        "{} refuses rows of {} {}, and cannot say which rows it took ({}): the range cannot "
+        "be divided safely. {}",
+        context_.sink.display(), assigned_.tp, doubt.range, context_.sink.proof().reason, why);
+  }
+  const Offset middle = offsets[offsets.size() / 2 - 1];
+  log_.warn("the destination refuses rows of a range; looking for them", kv("range", doubt.range),
+            kv("error", why.message()));
+  const std::lock_guard lock(mutex_);
+  in_doubt_.pop_front();
+  in_doubt_.push_front({{middle + 1, doubt.range.last}, doubt.intent_time});
+  in_doubt_.push_front({{doubt.range.first, middle}, doubt.intent_time});
+  return {};
+}
+
+Result<void> PartitionWorker::write_letters_once(const InDoubt& doubt,
+                                                 std::span<const DeadLetter> letters) {
+  FRESHET_TRY_CONTEXT(
+      context_.letters.write_missing(assigned_.tp, assigned_.topic_id, doubt.range, letters,
+                                     doubt.intent_time, context_.clock.wall()),
+      "dead letters of {} {}", assigned_.tp, doubt.range);
+  return {};
+}
+
+sink::RangeWrite PartitionWorker::range_write(OffsetRange range) const {
+  return {.tp = assigned_.tp,
+          .topic_id = assigned_.topic_id,
+          .range = range,
+          .token = sink::range_token(context_.group, /*epoch=*/0, assigned_.topic_id,
+                                     assigned_.tp.partition, range)};
+}
+
+std::unexpected<Error> PartitionWorker::sink_failed(const Error& error, OffsetRange range) const {
+  const bool again = context_.sink.classify(error) == WriteFailure::kRetriable;
+  return std::unexpected(Error(again ? Errc::kUnavailable : Errc::kRefused, error.message())
+                             .with_context(fmt::format("{} {} into {}", assigned_.tp, range,
+                                                       context_.sink.display())));
+}
+
+Error PartitionWorker::stop_error(const DeadLetter& letter) const {
+  return Error(
+      Errc::kRefused,
+      fmt::format("pipeline {} stops before {} offset {} (on_reject: stop): {} at {}: {}. Mend the "
+                  "table, `columns:` or the producer, or set on_reject: dead_letter",
+                  context_.pipeline, assigned_.tp, letter.offset, reject_reason_name(letter.reason),
+                  letter.path.empty() ? "the whole record" : letter.path, letter.detail));
+}
+
+// ---------------------------------------------------------------- told from outside
+
+void PartitionWorker::see_end(Offset high_watermark) {
+  const std::lock_guard lock(mutex_);
+  if (!opened_) return;
+  high_watermark_ = std::max(high_watermark_, high_watermark);
+  if (high_watermark_ <= cut_ && !prepare_busy_) empty_at_ = context_.clock.steady();
+}
+
+void PartitionWorker::drain_to(Offset target) {
+  const std::lock_guard lock(mutex_);
+  drain_target_ = target;
+}
+
+void PartitionWorker::close() {
+  const std::lock_guard lock(mutex_);
+  closing_ = true;
+  if (!writer_busy_) prepared_.clear();
+}
+
+void PartitionWorker::abandon() {
+  const std::lock_guard lock(mutex_);
+  abandoned_ = true;
+  if (!writer_busy_) prepared_.clear();
+}
+
+bool PartitionWorker::finished() const {
+  const std::lock_guard lock(mutex_);
+  if (writer_busy_ || prepare_busy_) return false;
+  if (abandoned_) return true;
+  return closing_ && writer_wish_locked().step == Step::kNone;
+}
+
+bool PartitionWorker::drained() const {
+  const std::lock_guard lock(mutex_);
+  if (failure_ || abandoned_) return true;
+  return opened_ && drain_target_ && landed_ >= *drain_target_ && in_doubt_.empty();
+}
+
+std::optional<Error> PartitionWorker::failure() const {
+  const std::lock_guard lock(mutex_);
+  return failure_;
+}
+
+bool PartitionWorker::fenced() const {
+  const std::lock_guard lock(mutex_);
+  return fenced_;
+}
+
+bool PartitionWorker::holds_prepared() const {
+  const std::lock_guard lock(mutex_);
+  return !prepared_.empty() || prepare_busy_;
+}
+
+std::optional<int64_t> PartitionWorker::newest_landed_ms() const {
+  const std::lock_guard lock(mutex_);
+  return newest_landed_ms_;
+}
+
+PartitionState PartitionWorker::state_locked() const {
+  if (abandoned_ || failure_) return PartitionState::kClosed;
+  if (closing_) {
+    const bool done = !writer_busy_ && writer_wish_locked().step == Step::kNone;
+    return done ? PartitionState::kClosed : PartitionState::kClosing;
+  }
+  if (attempts_ > 0) return PartitionState::kRetrying;
+  if (!opened_) return PartitionState::kOpening;
+  if (!in_doubt_.empty()) return PartitionState::kReplaying;
+  return in_flight_ ? PartitionState::kWriting : PartitionState::kReading;
+}
+
+PartitionStatus PartitionWorker::status() const {
+  const std::lock_guard lock(mutex_);
+  PartitionStatus status;
+  status.tp = assigned_.tp;
+  status.state = state_locked();
+  status.confirmed = confirmed_;
+  status.landed = landed_;
+  status.high_watermark = high_watermark_;
+  if (opened_) status.lag_records = std::max<int64_t>(0, high_watermark_ - landed_);
+  status.in_flight = in_flight_;
+  status.last_error = failure_ ? failure_->message() : last_error_;
+  return status;
+}
+
+}  // namespace freshet::pipeline

@@ -1,0 +1,214 @@
+// One owned partition of a pipeline: the exactly-once protocol as a state machine.
+//
+// Positions, in every state:  confirmed <= landed <= cut
+//   confirmed  what the group has committed: everything before it is done
+//   landed     everything before it is in the destination (or the dead-letter topic), durable
+//   cut        where the next new range begins
+//
+// Steps (each is one call of run(), by one worker thread; the writer lane runs one at a time, the
+// prepare lane runs beside it):
+//
+//   lane     step      does
+//   writer   kOpen     plans the beginning from the committed metadata (opening_plan.h)
+//   writer   kSettle   commits the in-doubt ranges again, which proves that the partition is still
+//                      ours; reads exactly the first of them, lets the destination complete it,
+//                      writes the letters that are missing: landed = range.last + 1. A range whose
+//                      rows the destination refuses is halved until they stand alone
+//   writer   kWrite    takes the prepared range, or cuts one, [a,b] with a == landed; then
+//                        commit(offset a, pending a-b)          the intent; confirms all before a
+//                        write(a-b), letters of a-b             both durable
+//                        landed = b + 1
+//   writer   kConfirm  commit(offset landed, pending: what is in doubt), when no intent does it
+//   prepare  kPrepare  cuts and encodes the next range while a write is under way
+//
+//   state       leaves it when
+//   kOpening    kOpen done -> kReplaying if ranges are pending, else kReading; refused -> kClosed
+//   kReplaying  kSettle of the last in-doubt range -> kReading
+//   kReading    a range is due -> kWriting
+//   kWriting    landed -> kReading; write or letters failed -> the range is in doubt: kRetrying
+//   kRetrying   after the pause: the step again (kSettle, kWrite, kConfirm or kOpen)
+//   kClosing    (close()) no step under way, landed == confirmed -> kClosed
+//   kClosed     for good: closed, fenced, lost, or failed
+//
+// What a crash leaves behind, and who mends it:
+//   before the intent   offset a, metadata as before: the next owner cuts anew, nothing was written
+//   after the intent    offset a, pending a-b, table without a-b: kSettle writes a-b
+//   during the write    the same, table with part of a-b: kSettle writes what is missing
+//   after the write     the same, table with a-b: kSettle finds all rows there
+//   after the commit    offset b+1: nothing to do
+//   letters             durable before the commit that confirms their range; kSettle looks for them
+//
+// Invariants: nothing is written unless the intent for exactly that range was committed by this
+// member, just before (a fenced commit ends everything); at most one range of a partition is being
+// written; a new intent is committed only when nothing is in doubt; an offset is committed only
+// when everything before it is durable.
+//
+// Threads: run() blocks and is called without locks; everything else is cheap and may be called
+// from any thread at any time.
+#pragma once
+
+#include <deque>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <random>
+#include <string>
+
+#include "base/clock.h"
+#include "base/error.h"
+#include "kafka/group_consumer.h"
+#include "observe/log.h"
+#include "pipeline/byte_budget.h"
+#include "pipeline/dead_letters.h"
+#include "pipeline/opening_plan.h"
+#include "pipeline/pipeline_probe.h"
+#include "pipeline/range_cutter.h"
+#include "pipeline/range_preparer.h"
+#include "pipeline/range_sink.h"
+#include "pipeline/status.h"
+#include "pipeline/test_guards.h"
+
+namespace freshet::pipeline {
+
+/// What all partitions of a pipeline share. Outlives the workers.
+struct PartitionContext {
+  std::string pipeline;
+  std::string group;
+  uint64_t pipeline_hash = 0;
+  RangeLimits limits;
+  std::chrono::milliseconds confirm_after{250};
+  bool stop_on_reject = false;
+  TestGuards guards;
+  kafka::GroupConsumer& consumer;
+  RangeSink& sink;
+  RangePreparer& preparer;
+  DeadLetterQueue& letters;
+  ByteBudget& budget;
+  PipelineProbe& probe;
+  const Clock& clock;
+};
+
+class PartitionWorker {
+ public:
+  enum class Step { kNone, kOpen, kSettle, kWrite, kConfirm, kPrepare };
+  /// A step that wants to run, and from when on.
+  struct Wish {
+    Step step = Step::kNone;
+    SteadyTime due = SteadyTime::max();
+  };
+
+  PartitionWorker(const PartitionContext& context, kafka::AssignedPartition assigned);
+
+  [[nodiscard]] Wish writer_wish() const;
+  [[nodiscard]] Wish prepare_wish() const;
+  /// Marks the wished step as running and takes memory for it. False: not wished any more, or no
+  /// memory now.
+  [[nodiscard]] bool begin(Step step);
+  /// Takes the step that begin() has marked.
+  void run(Step step);
+
+  /// Tells where the log ends now. Call often: a range becomes due by it.
+  void see_end(Offset high_watermark);
+  /// Everything below `target` is to be written without waiting for more.
+  void drain_to(Offset target);
+  /// Finishes what is being written and confirms it; then finished().
+  void close();
+  /// Drops everything now: the partition belongs to another member. A step under way goes on until
+  /// it notices, but commits nothing any more.
+  void abandon();
+
+  /// No step runs and none will.
+  [[nodiscard]] bool finished() const;
+  /// All below the drain target has landed.
+  [[nodiscard]] bool drained() const;
+  /// Set if the partition met something that only people can mend; the whole pipeline stops then.
+  [[nodiscard]] std::optional<Error> failure() const;
+  [[nodiscard]] bool fenced() const;
+  [[nodiscard]] bool holds_prepared() const;
+  [[nodiscard]] const TopicPartition& tp() const { return assigned_.tp; }
+  [[nodiscard]] PartitionStatus status() const;
+  /// Wall time of the newest record that landed; nullopt before the first.
+  [[nodiscard]] std::optional<int64_t> newest_landed_ms() const;
+
+ private:
+  struct InDoubt {
+    OffsetRange range;
+    WallMillis intent_time{};  // zero: unknown
+  };
+
+  // Each is one step of the writer lane.
+  Result<void> open();
+  Result<void> settle();
+  Result<void> write_next();
+  Result<void> confirm();
+  Result<void> prepare();
+
+  Result<void> commit(Offset offset, std::vector<OffsetRange> pending, WallMillis intent_time);
+  Result<void> commit_landed();
+  Result<void> commit_intent(OffsetRange range, WallMillis intent_time);
+  Result<std::optional<PreparedRange>> take_or_cut();
+  Result<std::optional<PreparedRange>> cut(BudgetShare share);
+  Result<void> write_intended(PreparedRange range, WallMillis intent_time);
+  Result<void> complete(const InDoubt& doubt, const RangePreparer::Rows& rows);
+  Result<void> split_refused(const InDoubt& doubt, RangePreparer::Rows& rows, const Error& why);
+  Result<void> write_letters_once(const InDoubt& doubt, std::span<const DeadLetter> letters);
+  Result<void> skip_deleted(const Error& why);
+  void report_deleted(OffsetRange deleted, bool begun);
+  void range_landed(const PreparedRange& range, size_t rows);
+  void step_failed(Step step, const Error& error);
+  [[nodiscard]] std::unexpected<Error> sink_failed(const Error& error, OffsetRange range) const;
+  [[nodiscard]] Error stop_error(const DeadLetter& letter) const;
+  [[nodiscard]] sink::RangeWrite range_write(OffsetRange range) const;
+
+  // With mutex_ held.
+  [[nodiscard]] Wish writer_wish_locked() const;
+  [[nodiscard]] Wish prepare_wish_locked() const;
+  [[nodiscard]] SteadyTime next_cut_due() const;
+  [[nodiscard]] Backlog backlog() const;
+  [[nodiscard]] size_t budget_estimate(int64_t positions) const;
+  [[nodiscard]] PartitionState state_locked() const;
+  void put_in_doubt(InDoubt doubt);
+
+  const PartitionContext& context_;
+  const kafka::AssignedPartition assigned_;
+  const Logger log_;
+
+  mutable std::mutex mutex_;  // guards everything below
+  bool opened_ = false;
+  bool writer_busy_ = false;
+  bool prepare_busy_ = false;
+  bool writer_cuts_ = false;  // the writer lane is cutting: the prepare lane must not
+  bool closing_ = false;
+  bool abandoned_ = false;
+  bool fenced_ = false;
+  std::optional<Error> failure_;
+  std::optional<Error> stop_error_;  // becomes the failure once all before it is confirmed
+  bool confirm_failed_ = false;
+  bool prepare_blocked_ = false;  // until the writer lane has taken a step
+
+  Offset start_ = kNoOffset;
+  Offset confirmed_ = kNoOffset;
+  Offset landed_ = kNoOffset;
+  Offset cut_ = kNoOffset;
+  Offset doubt_until_ = kNoOffset;
+  Offset high_watermark_ = kNoOffset;
+  std::optional<Offset> drain_target_;
+  std::deque<InDoubt> in_doubt_;        // intents committed; first.range.first == landed_
+  std::deque<PreparedRange> prepared_;  // in order; the last ends before cut_
+  uint64_t cut_epoch_ = 0;    // changes when cut_ is set back or forward: a cut under way is void
+  BudgetShare writer_share_;  // taken by begin() for the step
+  BudgetShare prepare_share_;
+
+  SteadyTime empty_at_{};
+  SteadyTime landed_at_{};
+  double bytes_per_position_ = 0;
+  std::optional<int64_t> newest_landed_ms_;
+  std::optional<OffsetRange> in_flight_;
+
+  SteadyTime retry_at_{};
+  uint32_t attempts_ = 0;
+  std::string last_error_;
+  std::minstd_rand jitter_;
+};
+
+}  // namespace freshet::pipeline
