@@ -54,7 +54,7 @@ struct JsonPlan {
   JsonLimits limits = {};
   /// Records are parsed together in runs of about this many bytes; 0 parses each alone and learns
   /// no key order: slower, the same rows and rejects.
-  size_t run_bytes = 192 * 1024;
+  size_t run_bytes = 64 * 1024;
 };
 
 /// "payload.total" -> {"payload", "total"}; a dot or backslash that belongs to a key is written

@@ -67,7 +67,7 @@ class ByteBuffer {
   void append_padded(const char* from, size_t bytes) {
     char* to = room(bytes);
     std::memcpy(to, from, 16);
-    if (bytes > 16) [[unlikely]] {
+    if (bytes > 16) {
       std::memcpy(to + 16, from + 16, 32);
       if (bytes > 48) std::memcpy(to + 48, from + 48, bytes - 48);
     }

@@ -8,7 +8,7 @@
 namespace freshet {
 namespace {
 
-constexpr size_t kFirstSlots = 64;
+constexpr size_t kFirstSlots = 256;  // few enough values that two rarely meet
 
 // Values come from outside; a seed of the process's own keeps anyone from preparing collisions.
 const uint64_t kSeed = [] {

@@ -90,9 +90,12 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   const size_t line_bytes_max = size_t{data[0]} / 16 * 8 + 16;
   for (const bool csv : {false, true}) {
     // A record that is cut at the limit ends at another place if more of it was there to see.
-    check_lines(bytes, {.line_bytes_max = bytes.size() + 1, .csv = csv, .delimiter = ','}, piece);
-    LineReader limited(std::make_unique<Pieces>(bytes, piece),
-                       {.line_bytes_max = line_bytes_max, .csv = csv, .delimiter = ';'});
+    check_lines(
+        bytes, {.line_bytes_max = bytes.size() + 1, .csv = csv, .delimiter = ',', .read_bytes = 32},
+        piece);
+    LineReader limited(
+        std::make_unique<Pieces>(bytes, piece),
+        {.line_bytes_max = line_bytes_max, .csv = csv, .delimiter = ';', .read_bytes = 32});
     for (const auto& line : lines_of(limited)) {
       FRESHET_CHECK_LE(line.text.size(), line_bytes_max + 1);
     }

@@ -7,8 +7,6 @@
 namespace freshet::source {
 namespace {
 
-constexpr size_t kReadBytes = 256 * 1024;
-
 std::string_view without_carriage_return(std::string_view line) {
   if (line.ends_with('\r')) line.remove_suffix(1);
   return line;
@@ -27,7 +25,7 @@ Result<size_t> LineReader::fill() {
     begin_ = 0;
   }
   const size_t old_size = buffer_.size();
-  buffer_.resize(old_size + kReadBytes);
+  buffer_.resize(old_size + options_.read_bytes);
   auto bytes = stream_->read(std::span(buffer_).subspan(old_size));
   buffer_.resize(old_size + bytes.value_or(0));
   if (bytes && head_->size() < kHeadBytes && head_->size() == bytes_read() - *bytes) {

@@ -15,6 +15,7 @@ struct LineReaderOptions {
   size_t line_bytes_max = 1 << 20;
   bool csv = false;
   char delimiter = ',';
+  size_t read_bytes = 256 * 1024;  // asked of the stream at once
 };
 
 /// Thread: one at a time.

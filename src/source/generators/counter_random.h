@@ -1,6 +1,7 @@
 // Random numbers as a function of a counter: no state, so any number of the sequence at once.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 
 namespace freshet::source {
