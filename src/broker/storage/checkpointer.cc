@@ -132,6 +132,7 @@ struct Checkpointer::Work {
     PartitionLogPtr log;
     SegmentList segments;
     bool directory = false;
+    bool metadata = false;
   };
   std::vector<Part> parts;
   std::vector<PartitionPoint> points;
@@ -143,6 +144,7 @@ struct Checkpointer::Work {
       const std::lock_guard lock(state.mutex);
       state.dirty = true;
       state.dirty_directory |= part.directory;
+      state.dirty_metadata |= part.metadata;
       for (const auto& segment : part.segments) state.mark_dirty(segment);
     }
   }
@@ -157,7 +159,8 @@ Result<void> Checkpointer::collect(Work& work) {
     work.points.push_back(std::move(point));
     work.parts.push_back({.log = log,
                           .segments = std::exchange(state.dirty_segments, {}),
-                          .directory = std::exchange(state.dirty_directory, false)});
+                          .directory = std::exchange(state.dirty_directory, false),
+                          .metadata = std::exchange(state.dirty_metadata, false)});
     work.files += work.parts.back().segments.size() + (work.parts.back().directory ? 1 : 0);
     state.dirty = false;
   }
@@ -171,9 +174,13 @@ Result<void> Checkpointer::sync(const Work& work) {
   if (work.files > kSyncEachMax) return disk_.sync_file_system(directory_);
   for (const auto& part : work.parts) {
     for (const auto& segment : part.segments) FRESHET_TRY(segment->sync());
-    if (part.directory) {
-      FRESHET_TRY(disk_.sync_directory(part.log->state().directory));
+    const auto& directory = part.log->state().directory;
+    if (part.metadata) {
+      FRESHET_ASSIGN(const auto file,
+                     disk_.open(directory / "partition.metadata", io::OpenMode::kReadWrite));
+      FRESHET_TRY(file->sync());
     }
+    if (part.directory) FRESHET_TRY(disk_.sync_directory(directory));
   }
   return disk_.sync_directory(directory_);
 }

@@ -80,6 +80,13 @@ Result<void> IndexFile::flush() {
   return {};
 }
 
+Result<void> IndexFile::make_file() {
+  const std::lock_guard lock(mutex_);
+  FRESHET_TRY(load_locked());
+  FRESHET_TRY(open_locked(io::OpenMode::kCreate));
+  return {};
+}
+
 Result<void> IndexFile::sync() {
   std::shared_ptr<DiskFile> file;
   {

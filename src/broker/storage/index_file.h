@@ -29,6 +29,8 @@ class IndexFile {
   [[nodiscard]] uint64_t flushed_count() const;
   void append(std::string_view entry);
   Result<void> flush();
+  /// The file is there afterwards, even if it is empty.
+  Result<void> make_file();
   Result<void> sync();
   /// Forgets all entries from `count` on, in the file too.
   Result<void> reset(uint64_t count);

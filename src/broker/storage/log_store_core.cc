@@ -126,10 +126,9 @@ Result<void> LogStoreCore::close() {
     bool outdated = false;
     {
       const std::lock_guard lock(state.mutex);
-      outdated = !state.producers.empty() &&
-                 (state.snapshots.empty() || state.snapshots.back() != log->high_watermark());
+      outdated = state.sidecars_at != log->high_watermark();
     }
-    if (outdated) FRESHET_TRY(write_producer_snapshot(state));
+    if (outdated) FRESHET_TRY(write_sidecars(state));
   }
   return checkpointer_.run(/*clean_shutdown=*/true);
 }
@@ -555,6 +554,7 @@ Result<PartitionLogPtr> LogStoreCore::make_partition(const PartitionSpec& spec) 
   state->segments = std::make_shared<SegmentList>(1, segment);
   state->mark_dirty(segment);
   state->dirty_directory = true;
+  state->dirty_metadata = true;
   return std::make_shared<PartitionLog>(*this, std::move(state));
 }
 

@@ -84,6 +84,7 @@ class PartitionRecovery {
     state_->segments = segments_;
     state_->next_offset = next_;
     state_->high_watermark = next_.value();
+    state_->sidecars_at = next_;
     const Offset first = segments_->front()->base_offset();
     const Offset start = input_.point == nullptr ? first : input_.point->log_start;
     state_->log_start = std::clamp(start, std::min(first, next_), next_).value();
@@ -119,6 +120,10 @@ class PartitionRecovery {
         for (; at != listing_.segments.end(); ++at) FRESHET_TRY(remove_segment(*at));
         return {};
       }
+    } else if (input_.log_start >= point.offset) {
+      // Deleted after the point was written. What is left begins a later segment or is in the
+      // write-ahead log.
+      if (at != listing_.segments.end() && *at <= input_.log_start) next_ = *at;
     } else if (point.position > 0) {
       logger.error("segment is missing; its records are lost", kv("partition", input_.tp),
                    kv("file", segment_file_name(point.segment_base, ".log")),

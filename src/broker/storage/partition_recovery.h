@@ -14,6 +14,8 @@ struct PartitionRecoveryInput {
   TopicId topic_id;
   std::filesystem::path directory;
   const PartitionPoint* point = nullptr;  // nullptr: none is known
+  /// By the write-ahead log, where it is newer than the point: segments before it may be gone.
+  Offset log_start{0};
   /// Without a point: the partition is newer than the recovery point, so all of it is in the
   /// write-ahead log. False: the recovery point is lost, and what is sound must be found out.
   bool tail_in_wal = false;

@@ -32,31 +32,21 @@ bool must_roll(const Segment& active, uint64_t pending_bytes, kafka::RecordBatch
 
 void publish(PartitionState& partition, const SegmentPtr& active,
              std::span<const kafka::RecordBatchView> batches) {
-  bool new_epoch = false;
-  {
-    const std::lock_guard lock(partition.mutex);
-    uint64_t position = active->size();
-    for (const auto& batch : batches) {
-      if (auto noted = active->note_batch(batch, position, partition.config.index_interval_bytes);
-          !noted) {
-        logger.warn("index entry was not kept", kv("partition", partition.tp),
-                    kv("error", noted.error()));
-      }
-      position += batch.size();
-      const size_t epochs_before = partition.epochs.entries().size();
-      partition.epochs.note(batch.leader_epoch(), batch.base_offset());
-      new_epoch |= partition.epochs.entries().size() != epochs_before;
-      if (batch.has_producer_id()) partition.producers.settle(batch.producer_id());
+  const std::lock_guard lock(partition.mutex);
+  uint64_t position = active->size();
+  for (const auto& batch : batches) {
+    if (auto noted = active->note_batch(batch, position, partition.config.index_interval_bytes);
+        !noted) {
+      logger.warn("index entry was not kept", kv("partition", partition.tp),
+                  kv("error", noted.error()));
     }
-    active->publish(position);
-    partition.high_watermark.store(batches.back().next_offset().value(), std::memory_order_release);
-    partition.mark_dirty(active);
+    position += batch.size();
+    partition.epochs.note(batch.leader_epoch(), batch.base_offset());
+    if (batch.has_producer_id()) partition.producers.settle(batch.producer_id());
   }
-  if (!new_epoch) return;
-  if (auto written = write_epochs_file(partition); !written) {
-    logger.warn("leader epoch file was not written", kv("partition", partition.tp),
-                kv("error", written.error()));
-  }
+  active->publish(position);
+  partition.high_watermark.store(batches.back().next_offset().value(), std::memory_order_release);
+  partition.mark_dirty(active);
 }
 
 }  // namespace
@@ -132,9 +122,9 @@ Result<void> roll_segment(PartitionState& partition) {
   if (active->size() == 0) return {};
   const Offset base(partition.high_watermark.load());
   FRESHET_ASSIGN(auto next, Segment::create(partition.disk, partition.directory, base));
-  // Files for Kafka's tools and for a lost recovery point; the roll stands without them.
-  if (auto written = write_producer_snapshot(partition); !written) {
-    logger.warn("producer snapshot was not written", kv("partition", partition.tp),
+  // The roll stands without them.
+  if (auto written = write_sidecars(partition); !written) {
+    logger.warn("files for Kafka's tools were not written", kv("partition", partition.tp),
                 kv("error", written.error()));
   }
   const std::lock_guard lock(partition.mutex);
@@ -209,34 +199,32 @@ SegmentList advance_log_start(PartitionState& partition, Offset to) {
   return gone;
 }
 
-Result<void> write_epochs_file(PartitionState& partition) {
-  std::string text;
-  {
-    const std::lock_guard lock(partition.mutex);
-    text = partition.epochs.to_text();
-  }
-  return overwrite(partition.disk, partition.directory / "leader-epoch-checkpoint", text);
-}
-
-Result<void> write_producer_snapshot(PartitionState& partition) {
+Result<void> write_sidecars(PartitionState& partition) {
+  std::string epochs;
   std::string bytes;
   Offset offset;
   std::vector<Offset> outdated;
   {
     const std::lock_guard lock(partition.mutex);
     offset = Offset(partition.high_watermark.load());
+    partition.sidecars_at = offset;
+    epochs = partition.epochs.to_text();
     const auto durable = partition.producers.durable_before(offset);
-    if (durable.empty()) return {};
-    bytes = durable.to_snapshot();
     auto& snapshots = partition.snapshots;
-    if (snapshots.empty() || snapshots.back() != offset) snapshots.push_back(offset);
+    if (!durable.empty()) {
+      bytes = durable.to_snapshot();
+      if (snapshots.empty() || snapshots.back() != offset) snapshots.push_back(offset);
+    }
     while (snapshots.size() > kSnapshotsKept) {
       outdated.push_back(snapshots.front());
       snapshots.erase(snapshots.begin());
     }
   }
-  FRESHET_TRY(overwrite(partition.disk,
-                        partition.directory / segment_file_name(offset, ".snapshot"), bytes));
+  FRESHET_TRY(overwrite(partition.disk, partition.directory / "leader-epoch-checkpoint", epochs));
+  if (!bytes.empty()) {
+    FRESHET_TRY(overwrite(partition.disk,
+                          partition.directory / segment_file_name(offset, ".snapshot"), bytes));
+  }
   for (const Offset old : outdated) {
     FRESHET_TRY(partition.disk.remove(partition.directory / segment_file_name(old, ".snapshot")));
   }

@@ -65,6 +65,8 @@ struct PartitionState {
   // What a checkpoint has to sync.
   bool dirty = false;
   bool dirty_directory = false;
+  bool dirty_metadata = false;
+  Offset sidecars_at = kNoOffset;  // high watermark at the last write_sidecars(), or at the open
   std::vector<SegmentPtr> dirty_segments;
 
   [[nodiscard]] std::shared_ptr<const SegmentList> segment_list() const {
@@ -90,10 +92,8 @@ Result<void> roll_segment(PartitionState& partition);
 /// Moves the log start and takes whole segments that lie before it out of the list; the caller
 /// removes their files.
 SegmentList advance_log_start(PartitionState& partition, Offset to);
-/// Kafka's leader-epoch-checkpoint, for its tools; ours are in the recovery point.
-Result<void> write_epochs_file(PartitionState& partition);
-/// Kafka's <offset>.snapshot of the producers, for its tools and for when the recovery point is
-/// lost. The two newest are kept.
-Result<void> write_producer_snapshot(PartitionState& partition);
+/// Kafka's leader-epoch-checkpoint and <offset>.snapshot of the producers: for its tools, and the
+/// snapshot (the two newest are kept) for when the recovery point is lost. Ours are in that.
+Result<void> write_sidecars(PartitionState& partition);
 
 }  // namespace freshet::broker

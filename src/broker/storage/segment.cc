@@ -90,6 +90,9 @@ Result<void> Segment::note_batch(kafka::RecordBatchView batch, uint64_t position
 }
 
 Result<void> Segment::seal() {
+  // A closed segment has both files, so that one that is missing can be told.
+  FRESHET_TRY(offset_index_.file().make_file());
+  FRESHET_TRY(time_index_.file().make_file());
   const auto newest = this->newest();
   if (newest.timestamp_ms < 0) return {};
   return time_index_.append(newest);
@@ -130,6 +133,9 @@ struct Segment::Cursor {
   Result<std::optional<kafka::RecordBatchView>> peek(bool check_crc) const {
     if (position >= end) return std::nullopt;
     std::string_view rest(mapping->data() + position, end - position);
+    if (rest.size() > kafka::batch_layout::kMagic && rest[kafka::batch_layout::kMagic] != 2) {
+      return fail(Errc::kCorrupt, "no record batch begins here");
+    }
     FRESHET_ASSIGN(auto batch, kafka::next_batch(rest));
     if (!batch) return fail(Errc::kCorrupt, "the file ends inside a batch");
     if (batch->base_offset() < at_least || batch->last_offset_delta() < 0) {
@@ -197,7 +203,11 @@ Result<std::optional<uint64_t>> Segment::locate(Offset target) const {
   }
   FRESHET_ASSIGN(auto at, cursor(start));
   while (true) {
-    const auto batch = at.peek(/*check_crc=*/false);
+    auto batch = at.peek(/*check_crc=*/false);
+    // Damage in its header may make another batch look as if it held the target.
+    if (batch && *batch && (*batch)->last_offset() >= target) {
+      batch = at.peek(/*check_crc=*/true);
+    }
     if (!batch) {
       if (start > 0 && at.position == start) {
         // The index may be what is wrong: walk from the beginning.
@@ -206,7 +216,8 @@ Result<std::optional<uint64_t>> Segment::locate(Offset target) const {
         continue;
       }
       FRESHET_ASSIGN(const uint64_t next, next_intact_batch(at.position + 1, at.at_least));
-      const Offset expected = at.at_least;
+      // Behind an index entry the walk does not know yet where it is.
+      const Offset expected = at.position == start && start > 0 ? target : at.at_least;
       const uint64_t damaged = at.position;
       at.position = next;
       const auto beyond = at.peek(/*check_crc=*/false);

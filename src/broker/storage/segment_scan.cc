@@ -8,6 +8,10 @@ SegmentScan scan_segment(
   SegmentScan scan{.end = position, .next = expected, .fault = {}};
   std::string_view rest = bytes.substr(position);
   while (!rest.empty()) {
+    if (rest.size() > kafka::batch_layout::kMagic && rest[kafka::batch_layout::kMagic] != 2) {
+      scan.fault = "no record batch begins here";
+      return scan;
+    }
     const auto batch = kafka::next_batch(rest);
     if (!batch) {
       scan.fault = batch.error().message();

@@ -99,7 +99,17 @@ class StoreRecovery {
       id = point->topic_id;
     } else {
       point = nullptr;
-      FRESHET_ASSIGN(const auto read, read_topic_id(tp, directory));
+      const auto read = read_topic_id(directory);
+      const bool in_wal = read ? survey_.created.contains({*read, tp.partition}) : was_created(tp);
+      if (!in_wal && (have_point_ || !read) && !holds_records(directory)) {
+        // Made for a creation that was cut off before it was durable.
+        return disk_.remove(directory);
+      }
+      if (!read && in_wal) {
+        // A power cut has kept the directory but not its content, which is all in the write-ahead
+        // log: create_missing() begins again.
+        return disk_.remove(directory);
+      }
       if (!read) {
         logger.error("directory belongs to no known topic and is left alone",
                      kv("directory", directory.native()));
@@ -108,35 +118,41 @@ class StoreRecovery {
       id = *read;
     }
     if (survey_.deleted.contains({id, tp.partition})) return disk_.remove(directory);
-    const PartitionRecoveryInput input{.tp = tp,
-                                       .topic_id = id,
-                                       .directory = directory,
-                                       .point = point,
-                                       .tail_in_wal = survey_.created.contains({id, tp.partition}),
-                                       .config = input_.default_config,
-                                       .now_ms = input_.now_ms};
+    const auto moved = survey_.log_starts.find({id, tp.partition});
+    const PartitionRecoveryInput input{
+        .tp = tp,
+        .topic_id = id,
+        .directory = directory,
+        .point = point,
+        .log_start = moved == survey_.log_starts.end() ? Offset(0) : moved->second,
+        .tail_in_wal = survey_.created.contains({id, tp.partition}),
+        .config = input_.default_config,
+        .now_ms = input_.now_ms};
     FRESHET_ASSIGN(auto partition, recover_partition(disk_, input));
     partitions_[{id, tp.partition}] = std::move(partition);
     if (have_point_ && !store_.point.clean_shutdown) crash_point("mid_recovery");
     return {};
   }
 
-  // A power cut may have left the directory of a new partition without its content.
-  Result<std::optional<TopicId>> read_topic_id(const TopicPartition& tp,
-                                               const std::filesystem::path& directory) {
-    const auto path = directory / "partition.metadata";
-    const auto text = io::read_file(path, kMetadataBytesMax);
-    if (text) {
-      if (const auto id = parse_partition_metadata(*text)) return *id;
+  static std::optional<TopicId> read_topic_id(const std::filesystem::path& directory) {
+    const auto text = io::read_file(directory / "partition.metadata", kMetadataBytesMax);
+    if (!text) return std::nullopt;
+    const auto id = parse_partition_metadata(*text);
+    return id ? std::optional(*id) : std::nullopt;
+  }
+
+  [[nodiscard]] bool was_created(const TopicPartition& tp) const {
+    return std::ranges::any_of(survey_.created, [&tp](const auto& entry) {
+      return entry.second == tp.topic && entry.first.second == tp.partition;
+    });
+  }
+
+  static bool holds_records(const std::filesystem::path& directory) {
+    std::error_code error;
+    for (const auto& entry : std::filesystem::directory_iterator(directory, error)) {
+      if (entry.path().extension() == ".log" && entry.file_size(error) > 0) return true;
     }
-    for (const auto& [key, topic] : survey_.created) {
-      if (topic != tp.topic || key.second != tp.partition || survey_.deleted.contains(key)) {
-        continue;
-      }
-      FRESHET_TRY(disk_.replace_file(path, partition_metadata_text(key.first)));
-      return key.first;
-    }
-    return std::nullopt;
+    return static_cast<bool>(error);
   }
 
   Result<void> create_missing() {

@@ -21,6 +21,8 @@ Result<WalReplay> WalReplay::open(std::vector<WalFiles::Found> found, uint64_t f
     FRESHET_ASSIGN(auto mapping, MappedFile::map(file, candidate.size));
     FRESHET_ASSIGN_CONTEXT(auto reader, WalReader::open({mapping->data(), candidate.size}),
                            "write-ahead log {}", candidate.path.native());
+    // A file that was only made ready is no part of the log.
+    if (WalReader first_entry = reader; !first_entry.next()) continue;
     replay.files_.push_back({.path = candidate.path,
                              .mapping = std::move(mapping),
                              .size = candidate.size,
@@ -37,6 +39,9 @@ WalReplay::Survey WalReplay::survey() const {
     while (const auto entry = reader.next()) {
       const PartitionKey key{entry->topic_id, entry->partition};
       if (entry->type == WalEntryType::kCreate) survey.created.emplace(key, entry->payload);
+      if (entry->type == WalEntryType::kLogStart) {
+        survey.log_starts[key] = Offset(load_le<int64_t>(entry->payload.data()));
+      }
       if (entry->type == WalEntryType::kDelete) survey.deleted.insert(key);
     }
   }
@@ -45,10 +50,7 @@ WalReplay::Survey WalReplay::survey() const {
 
 std::set<std::filesystem::path> WalReplay::files_in_use() const {
   std::set<std::filesystem::path> paths;
-  for (const auto& file : files_) {
-    WalReader reader = file.reader;
-    if (reader.next()) paths.insert(file.path);
-  }
+  for (const auto& file : files_) paths.insert(file.path);
   return paths;
 }
 

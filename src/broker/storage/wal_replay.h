@@ -21,13 +21,15 @@ namespace freshet::broker {
 
 using PartitionKey = std::pair<TopicId, int32_t>;
 
-/// Reads the files from sequence `first` on, in order. Two walks: survey() learns which partitions
-/// were created and deleted, which has to be known before directories are opened; replay() applies.
+/// Reads the files with entries from sequence `first` on, in order. Two walks: survey() learns
+/// which partitions were created and deleted, which has to be known before directories are opened;
+/// replay() applies.
 class WalReplay {
  public:
   struct Survey {
     std::map<PartitionKey, std::string> created;  // -> topic
     std::set<PartitionKey> deleted;
+    std::map<PartitionKey, Offset> log_starts;
   };
   using Find = std::function<PartitionState*(const PartitionKey&)>;
 
@@ -53,7 +55,7 @@ class WalReplay {
                            const Find& find, int64_t now_ms);
   Result<bool> apply(const WalEntry& entry, const Find& find, int64_t now_ms);
 
-  std::vector<File> files_;  // by sequence
+  std::vector<File> files_;  // with entries, by sequence
   std::optional<WalLink> end_;
   std::set<PartitionKey> with_gap_;  // reported already
   uint64_t batches_applied_ = 0;

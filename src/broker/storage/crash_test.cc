@@ -1,0 +1,152 @@
+// A child process is killed inside an append or a recovery; the next start has everything that the
+// child had been told is safe.
+#include <fcntl.h>
+#include <gtest/gtest.h>
+#include <spawn.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <csignal>
+#include <cstdlib>
+#include <fstream>
+
+#include "broker/storage/keyed_log.h"
+#include "broker/storage/storage_fixture.h"
+
+namespace freshet::broker {
+namespace {
+
+const TopicPartition kTp{.topic = "events", .partition = 0};
+constexpr const char* kDirectoryVariable = "FRESHET_CRASH_TEST_DIRECTORY";
+
+// The child: appends until it is killed, one line in `acknowledged` per append that came back.
+TEST(CrashChild, DISABLED_appends) {
+  const std::filesystem::path directory(std::getenv(kDirectoryVariable));
+  const auto store = open_store(small_options(directory / "log"));
+  auto log = store->find(kTp);
+  if (!log) log = create_partition(*store, kTp, {.segment_bytes = 20'000});
+  const int out = ::open((directory / "acknowledged").c_str(), O_CREAT | O_APPEND | O_WRONLY, 0600);
+  for (int i = 0; i < 200; ++i) {
+    const auto result = append(*log, make_batch({std::string(1'000, 'x')}));
+    ASSERT_TRUE(result.ok());
+    const auto line = fmt::format("{}\n", result.base_offset.value());
+    ASSERT_EQ(::write(out, line.data(), line.size()), static_cast<ssize_t>(line.size()));
+  }
+}
+
+TEST(CrashChild, DISABLED_changes_keys) {
+  const std::filesystem::path directory(std::getenv(kDirectoryVariable));
+  const auto store = open_store(small_options(directory / "log"));
+  auto log = store->find(kTp);
+  if (!log) log = create_partition(*store, kTp);
+  auto keyed = KeyedLog::open(log, {.segment_bytes = 4'000});
+  ASSERT_TRUE(keyed);
+  const int start = std::stoi((*keyed)->get("counter").value_or("-1")) + 1;
+  const int out = ::open((directory / "acknowledged").c_str(), O_CREAT | O_APPEND | O_WRONLY, 0600);
+  for (int i = start; i < start + 200; ++i) {
+    ASSERT_TRUE((*keyed)->write({{.key = "counter", .value = std::to_string(i)},
+                                 {.key = fmt::format("key {}", i % 20), .value = std::to_string(i)},
+                                 {.key = fmt::format("key {}", (i + 10) % 20), .value = {}}}));
+    const auto line = fmt::format("{}\n", i);
+    ASSERT_EQ(::write(out, line.data(), line.size()), static_cast<ssize_t>(line.size()));
+  }
+}
+
+// Runs one child in `directory`; true if it was killed.
+bool run_child(const std::filesystem::path& directory, const std::string& test,
+               const std::string& crash_at) {
+  const auto filter = "--gtest_filter=CrashChild.DISABLED_" + test;
+  std::vector<std::string> arguments{"/proc/self/exe", filter, "--gtest_also_run_disabled_tests",
+                                     "--gtest_brief=1"};
+  std::vector<char*> argv;
+  for (auto& argument : arguments) argv.push_back(argument.data());
+  argv.push_back(nullptr);
+  std::vector<std::string> environment{fmt::format("{}={}", kDirectoryVariable, directory.native()),
+                                       "FRESHET_CRASH_AT=" + crash_at};
+  for (char** variable = environ; *variable != nullptr; ++variable)
+    environment.push_back(*variable);
+  std::vector<char*> envp;
+  for (auto& variable : environment) envp.push_back(variable.data());
+  envp.push_back(nullptr);
+  posix_spawn_file_actions_t actions;
+  ::posix_spawn_file_actions_init(&actions);
+  const auto output = directory / "output";
+  ::posix_spawn_file_actions_addopen(&actions, 1, output.c_str(), O_CREAT | O_APPEND | O_WRONLY,
+                                     0600);
+  ::posix_spawn_file_actions_adddup2(&actions, 1, 2);
+  pid_t child = 0;
+  const int spawned = ::posix_spawn(&child, argv[0], &actions, nullptr, argv.data(), envp.data());
+  ::posix_spawn_file_actions_destroy(&actions);
+  EXPECT_EQ(spawned, 0);
+  int status = 0;
+  EXPECT_EQ(::waitpid(child, &status, 0), child);
+  const bool killed = WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL;
+  if (!killed && (!WIFEXITED(status) || WEXITSTATUS(status) != 0)) {
+    std::ifstream text(output);
+    ADD_FAILURE() << "the child failed with status " << status << ": " << text.rdbuf();
+  }
+  return killed;
+}
+
+int64_t last_acknowledged(const std::filesystem::path& directory) {
+  std::ifstream in(directory / "acknowledged");
+  int64_t last = -1;
+  for (int64_t value = 0; in >> value;) last = value;
+  return last;
+}
+
+struct Kill {
+  const char* first;
+  const char* second;  // of the next start; nullptr: none
+};
+
+class Crash : public ::testing::TestWithParam<Kill> {};
+
+TEST_P(Crash, loses_no_acknowledged_append) {
+  const TemporaryDirectory directory;
+  EXPECT_TRUE(run_child(directory.path(), "appends", GetParam().first));
+  if (GetParam().second != nullptr) {
+    EXPECT_TRUE(run_child(directory.path(), "appends", GetParam().second));
+  }
+  const auto store = open_store(small_options(directory.path() / "log"));
+  const auto log = store->find(kTp);
+  const int64_t last = last_acknowledged(directory.path());
+  if (last >= 0) ASSERT_TRUE(log);
+  if (!log) return;
+  EXPECT_GT(log->high_watermark(), Offset(last));
+  EXPECT_EQ(read_all(*log).size(), static_cast<size_t>(log->high_watermark().value()));
+}
+
+TEST_P(Crash, loses_no_acknowledged_key) {
+  const TemporaryDirectory directory;
+  EXPECT_TRUE(run_child(directory.path(), "changes_keys", GetParam().first));
+  if (GetParam().second != nullptr) {
+    EXPECT_TRUE(run_child(directory.path(), "changes_keys", GetParam().second));
+  }
+  const auto store = open_store(small_options(directory.path() / "log"));
+  const auto log = store->find(kTp);
+  const int64_t last = last_acknowledged(directory.path());
+  if (last >= 0) ASSERT_TRUE(log);
+  if (!log) return;
+  const auto keyed = KeyedLog::open(log, {.segment_bytes = 4'000});
+  ASSERT_TRUE(keyed) << keyed.error().message();
+  const int64_t counter = std::stoll((*keyed)->get("counter").value_or("-1"));
+  // The write that was under way may have landed.
+  EXPECT_GE(counter, last);
+  EXPECT_LE(counter, last + 1);
+  for (int64_t i = std::max<int64_t>(0, counter - 9); i <= counter; ++i) {
+    EXPECT_EQ((*keyed)->get(fmt::format("key {}", i % 20)), std::to_string(i));
+    EXPECT_FALSE((*keyed)->get(fmt::format("key {}", (i + 10) % 20)));
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    Storage, Crash,
+    ::testing::Values(Kill{"mid_append:1", nullptr}, Kill{"mid_append:3", nullptr},
+                      Kill{"mid_append:60", nullptr}, Kill{"mid_append_torn:2", nullptr},
+                      Kill{"mid_append_torn:70", nullptr}, Kill{"mid_append:40", "mid_append:90"},
+                      Kill{"mid_append:80", "mid_recovery:1"},
+                      Kill{"mid_append_torn:80", "mid_recovery:2"}));
+
+}  // namespace
+}  // namespace freshet::broker

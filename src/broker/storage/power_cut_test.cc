@@ -1,0 +1,126 @@
+// What is left after a power cut at any moment must hold everything that was acknowledged before
+// it.
+#include <gtest/gtest.h>
+
+#include <random>
+
+#include "broker/storage/recording_disk.h"
+#include "broker/storage/storage_fixture.h"
+
+namespace freshet::broker {
+namespace {
+
+struct Acknowledged {
+  TopicPartition tp;
+  int64_t offset = 0;
+  std::string value;
+  size_t changes = 0;  // on the disk when it was acknowledged
+};
+
+class PowerCut : public ::testing::Test {
+ protected:
+  PowerCut() : disk_(directory_.path()) {
+    // The root and wal/ are made by the store without the recording disk.
+    std::filesystem::create_directories(directory_.path() / "wal");
+  }
+
+  LogStoreOptions options() {
+    auto options = small_options(directory_.path());
+    options.disk = &disk_;
+    return options;
+  }
+
+  void append_one(PartitionLog& log, std::string value) {
+    const auto result = append(log, make_batch({value}));
+    ASSERT_TRUE(result.ok()) << result.message;
+    acknowledged_.push_back({.tp = log.tp(),
+                             .offset = result.base_offset.value(),
+                             .value = std::move(value),
+                             .changes = disk_.change_count()});
+  }
+
+  void check_cut(size_t changes, uint64_t seed) {
+    SCOPED_TRACE(fmt::format("after {} changes, seed {}", changes, seed));
+    const TemporaryDirectory left;
+    std::filesystem::create_directories(left.path() / "wal");
+    disk_.lay_out(changes, seed, left.path());
+    const auto store = open_store(small_options(left.path()));
+    ASSERT_TRUE(store);
+    std::map<TopicPartition, std::map<int64_t, std::string>> found;
+    for (const auto& log : store->partitions()) {
+      found[log->tp()] = read_all(*log);
+      ASSERT_EQ(found[log->tp()].size(),
+                static_cast<size_t>(log->high_watermark() - log->log_start()));
+    }
+    for (const auto& record : acknowledged_) {
+      if (record.changes > changes) break;
+      const auto log = store->find(record.tp);
+      ASSERT_TRUE(log) << "a partition with acknowledged records is gone";
+      ASSERT_EQ(log->log_start(), Offset(0));
+      ASSERT_EQ(found[record.tp][record.offset], record.value) << "offset " << record.offset;
+    }
+    // And it goes on from there.
+    for (const auto& log : store->partitions()) ASSERT_TRUE(append(*log, make_batch({"on"})).ok());
+  }
+
+  TemporaryDirectory directory_;
+  RecordingDisk disk_;
+  std::vector<Acknowledged> acknowledged_;
+};
+
+TEST_F(PowerCut, loses_nothing_acknowledged) {
+  std::mt19937_64 random(17);
+  {
+    const auto store = open_store(options());
+    std::vector<PartitionLogPtr> logs;
+    for (int p = 0; p < 2; ++p) {
+      logs.push_back(
+          create_partition(*store, {.topic = "t", .partition = p}, {.segment_bytes = 6'000}));
+    }
+    for (int i = 0; i < 120; ++i) {
+      if (i == 60) {
+        logs.push_back(create_partition(*store, {.topic = "late", .partition = 0}, {}, 2));
+      }
+      auto value = fmt::format("{}:{}", i, std::string(random() % 3'000, 'x'));
+      append_one(*logs[random() % logs.size()], std::move(value));
+      if (i % 50 == 49) ASSERT_TRUE(store->checkpoint());
+    }
+  }
+  // A second life on the same disk, after what counts as a SIGKILL.
+  {
+    const auto store = open_store(options());
+    const auto log = store->find({.topic = "t", .partition = 0});
+    for (int i = 0; i < 40; ++i) append_one(*log, fmt::format("again {}", i));
+  }
+  const size_t total = disk_.change_count();
+  for (int cut = 0; cut < 150; ++cut) check_cut(random() % (total + 1), random());
+  check_cut(total, 1);
+}
+
+TEST_F(PowerCut, deleted_topic_stays_deleted) {
+  size_t deleted_at = 0;
+  {
+    const auto store = open_store(options());
+    const auto log = create_partition(*store, {.topic = "t", .partition = 0});
+    append(*log, make_batch({"old"}));
+    ASSERT_TRUE(store->checkpoint());
+    ASSERT_TRUE(store->delete_partitions({log->tp()}));
+    deleted_at = disk_.change_count();
+    const auto fresh = create_partition(*store, {.topic = "t", .partition = 0}, {}, 2);
+    for (int i = 0; i < 5; ++i) append_one(*fresh, fmt::format("new {}", i));
+    ASSERT_TRUE(store->checkpoint());
+  }
+  for (size_t changes = deleted_at; changes <= disk_.change_count(); ++changes) {
+    check_cut(changes, changes);
+    const TemporaryDirectory left;
+    std::filesystem::create_directories(left.path() / "wal");
+    disk_.lay_out(changes, changes, left.path());
+    const auto store = open_store(small_options(left.path()));
+    if (const auto log = store->find({.topic = "t", .partition = 0})) {
+      EXPECT_EQ(log->topic_id(), topic_id(2));
+    }
+  }
+}
+
+}  // namespace
+}  // namespace freshet::broker
