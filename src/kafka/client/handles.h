@@ -19,7 +19,8 @@ struct MessageDestroy {
   void operator()(rd_kafka_message_s* message) const;
 };
 
-/// Destroying a client waits for its threads; what is still queued in a producer is lost.
+/// Destroying a client waits for its threads, a few seconds at most; what is still queued in a
+/// producer is lost.
 using ClientHandle = std::unique_ptr<rd_kafka_s, ClientDestroy>;
 using ConfigurationHandle = std::unique_ptr<rd_kafka_conf_s, ConfigurationDestroy>;
 using MessageHandle = std::unique_ptr<rd_kafka_message_s, MessageDestroy>;

@@ -1,6 +1,9 @@
 #include "kafka/client/librdkafka.h"
 
 #include <array>
+#include <future>
+#include <memory>
+#include <thread>
 
 #include "kafka/error_code.h"
 #include "observe/log.h"
@@ -9,6 +12,8 @@ namespace freshet::kafka {
 namespace {
 
 const Logger logger("kafka.client");
+
+constexpr std::chrono::milliseconds kDestroyWaitMax{5'000};
 
 // librdkafka's levels are those of syslog. What it calls an error is mostly a connection that it
 // goes on trying to make.
@@ -68,7 +73,20 @@ Errc errc_of_local(rd_kafka_resp_err_t code) {
 
 }  // namespace
 
-void ClientDestroy::operator()(rd_kafka_t* client) const { rd_kafka_destroy(client); }
+// librdkafka 2.0.2 waits for ever here when a topic was deleted while a consumer had
+// it (confluentinc/librdkafka issue 4362). A command that cannot end is worse than a leaked handle.
+void ClientDestroy::operator()(rd_kafka_t* client) const {
+  const auto done = std::make_shared<std::promise<void>>();
+  auto is_done = done->get_future();
+  std::thread([client, done] {
+    rd_kafka_destroy(client);
+    done->set_value();
+  }).detach();
+  if (is_done.wait_for(kDestroyWaitMax) == std::future_status::timeout) {
+    logger.warn("Kafka client does not stop and is abandoned",
+                kv("waited_ms", kDestroyWaitMax.count()));
+  }
+}
 void ConfigurationDestroy::operator()(rd_kafka_conf_t* configuration) const {
   rd_kafka_conf_destroy(configuration);
 }
