@@ -1,5 +1,6 @@
 #include "app/source_factory.h"
 
+#include "kafka/compression.h"
 #include "source/file/file_source.h"
 #include "source/generators/event_generator.h"
 
@@ -18,20 +19,20 @@ source::FileFormat file_format(config::FileFormat format) {
   return source::FileFormat::kAuto;
 }
 
-source::BatchCodec batch_codec(config::BatchCodec codec) {
+kafka::Codec batch_codec(config::BatchCodec codec) {
   switch (codec) {
     case config::BatchCodec::kNone:
-      return source::BatchCodec::kNone;
+      return kafka::Codec::kNone;
     case config::BatchCodec::kGzip:
-      return source::BatchCodec::kGzip;
+      return kafka::Codec::kGzip;
     case config::BatchCodec::kSnappy:
-      return source::BatchCodec::kSnappy;
+      return kafka::Codec::kSnappy;
     case config::BatchCodec::kLz4:
-      return source::BatchCodec::kLz4;
+      return kafka::Codec::kLz4;
     case config::BatchCodec::kZstd:
-      return source::BatchCodec::kZstd;
+      return kafka::Codec::kZstd;
   }
-  return source::BatchCodec::kNone;
+  return kafka::Codec::kNone;
 }
 
 Result<std::unique_ptr<source::EventSource>> make_generator_source(
@@ -48,18 +49,14 @@ Result<std::unique_ptr<source::EventSource>> make_generator_source(
 
 Result<std::unique_ptr<source::EventSource>> make_file_source(const config::FileSettings& settings,
                                                               const std::string& key) {
-  if (settings.delimiter != ',') {
-    return fail(Errc::kUnsupported,
-                "delimiter '{}' is not supported yet: CSV files are read with commas",
-                settings.delimiter);
-  }
   FRESHET_ASSIGN(std::unique_ptr<source::EventSource> source,
                  source::FileSource::create({.path = settings.path,
                                              .format = file_format(settings.format),
                                              .follow = settings.follow,
                                              .key = key,
                                              .nulls = settings.nulls,
-                                             .strings = settings.text}));
+                                             .text = settings.text,
+                                             .delimiter = settings.delimiter}));
   return source;
 }
 

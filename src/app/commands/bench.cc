@@ -6,7 +6,7 @@
 #include <cstdio>
 #include <filesystem>
 
-#include "app/bench/ingest_bench.h"
+#include "app/bench/ingest.h"
 #include "app/command_tree.h"
 #include "app/commands/commands.h"
 

@@ -1,4 +1,4 @@
-#include "app/bench/ingest_bench.h"
+#include "app/bench/ingest.h"
 
 #include <algorithm>
 #include <thread>
