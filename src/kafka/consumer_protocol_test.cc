@@ -72,13 +72,13 @@ TEST(Assignment, has_the_bytes_of_the_java_client) {
 std::vector<GroupMember> three_members() {
   return {{"m-b", {}, {"t1", "t2"}}, {"m-a", {}, {"t1", "t2", "t3"}}, {"m-c", {}, {"t1", "t3"}}};
 }
-const PartitionCounts kCounts = {{"t1", 7}, {"t2", 3}, {"t3", 1}, {"unwanted", 5}};
+const PartitionCounts counts = {{"t1", 7}, {"t2", 3}, {"t3", 1}, {"unwanted", 5}};
 
 std::vector<TopicPartition> parts(std::initializer_list<TopicPartition> list) { return list; }
 
 // Expected values: RangeAssignor and RoundRobinAssignor of kafka-clients 4.1.1 on the same input.
 TEST(Assignors, range_agrees_with_apache_kafka) {
-  EXPECT_EQ(assign_range(three_members(), kCounts),
+  EXPECT_EQ(assign_range(three_members(), counts),
             (GroupAssignment{
                 {"m-a", parts({{"t1", 0}, {"t1", 1}, {"t1", 2}, {"t2", 0}, {"t2", 1}, {"t3", 0}})},
                 {"m-b", parts({{"t1", 3}, {"t1", 4}, {"t2", 2}})},
@@ -86,7 +86,7 @@ TEST(Assignors, range_agrees_with_apache_kafka) {
 }
 
 TEST(Assignors, round_robin_agrees_with_apache_kafka) {
-  EXPECT_EQ(assign_round_robin(three_members(), kCounts),
+  EXPECT_EQ(assign_round_robin(three_members(), counts),
             (GroupAssignment{{"m-a", parts({{"t1", 0}, {"t1", 3}, {"t1", 6}, {"t2", 1}})},
                              {"m-b", parts({{"t1", 1}, {"t1", 4}, {"t2", 0}, {"t2", 2}})},
                              {"m-c", parts({{"t1", 2}, {"t1", 5}, {"t3", 0}})}}));

@@ -13,15 +13,15 @@ namespace freshet::kafka {
 namespace {
 
 constexpr int kRecords = 2000;
-const std::string kKey = "user-123456";
+const std::string key = "user-123456";
 // 126 bytes of JSON: the size of a reference event.
-const std::string kValue =
+const std::string value =
     R"({"event_id":"5f1c2d3e4b5a69788796a5b4","user":123456,"type":"page_view","ts":1700000000123,)"
     R"("page":"/products/4711","amount":12.5})";
 
 std::string make_batch(Codec codec) {
   RecordBatchBuilder builder({.codec = codec});
-  for (int i = 0; i < kRecords; ++i) builder.append(1'700'000'000'000 + i, kKey, kValue);
+  for (int i = 0; i < kRecords; ++i) builder.append(1'700'000'000'000 + i, key, value);
   return builder.build();
 }
 
@@ -43,10 +43,10 @@ BENCHMARK(read_batch)->DenseRange(0, 4);
 
 void build_batch(benchmark::State& state) {
   RecordBatchBuilder builder(
-      {.codec = static_cast<Codec>(state.range(0)), .reserve_bytes = kRecords * 160});
+      {.codec = static_cast<Codec>(state.range(0)), .reserve_bytes = size_t{kRecords} * 160});
   state.SetLabel(std::string(codec_name(static_cast<Codec>(state.range(0)))));
   for (auto _ : state) {
-    for (int i = 0; i < kRecords; ++i) builder.append(1'700'000'000'000 + i, kKey, kValue);
+    for (int i = 0; i < kRecords; ++i) builder.append(1'700'000'000'000 + i, key, value);
     auto batch = builder.build();
     benchmark::DoNotOptimize(batch.data());
   }
@@ -69,7 +69,7 @@ void decode_produce_request(benchmark::State& state) {
   request.topic_data.resize(1);
   request.topic_data[0].name = "events";
   request.topic_data[0].partition_data.resize(static_cast<size_t>(state.range(0)));
-  for (auto& partition : request.topic_data[0].partition_data) partition.records = kValue;
+  for (auto& partition : request.topic_data[0].partition_data) partition.records = value;
   wire::Writer writer;
   encode_message(request, 7, writer);
   const std::string body = std::move(writer).finish().flatten();

@@ -82,6 +82,7 @@ std::string build(BatchOptions options) {
   RecordBatchBuilder builder(options);
   for (const auto& record : expected_records()) {
     std::vector<HeaderView> headers;
+    headers.reserve(record.headers.size());
     for (const auto& [key, value] : record.headers) headers.push_back({key, value});
     builder.append(record.timestamp_ms, record.key, record.value, encode_headers(headers));
   }
@@ -268,7 +269,7 @@ TEST(RecordIterator, damage_never_crashes_and_is_reported) {
         HeaderIterator headers(record.headers);
         for (HeaderView header; headers.next(header);) continue;
       }
-      static_cast<void>(iterator->finish());
+      [[maybe_unused]] const auto verdict = iterator->finish();
     }
   }
 }

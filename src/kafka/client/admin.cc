@@ -296,6 +296,7 @@ Result<std::vector<GroupListing>> Admin::groups() {
   }
   const auto* listings = rd_kafka_ListConsumerGroups_result_valid(result, &count);
   std::vector<GroupListing> groups;
+  groups.reserve(count);
   for (size_t i = 0; i < count; ++i) {
     groups.push_back(
         {rd_kafka_ConsumerGroupListing_group_id(listings[i]),
@@ -364,6 +365,7 @@ Result<std::vector<PartitionBounds>> Admin::bounds(std::span<const TopicPartitio
   FRESHET_ASSIGN(const auto ends,
                  list_offsets(client_.get(), partitions, kLatestTimestamp, timeout_));
   std::vector<PartitionBounds> bounds;
+  bounds.reserve(partitions.size());
   for (size_t i = 0; i < partitions.size(); ++i) bounds.push_back({starts[i], ends[i]});
   return bounds;
 }

@@ -3,9 +3,11 @@
 
 #include <memory>
 
+// NOLINTBEGIN(readability-identifier-naming): librdkafka's names
 struct rd_kafka_s;
 struct rd_kafka_conf_s;
 struct rd_kafka_message_s;
+// NOLINTEND(readability-identifier-naming)
 
 namespace freshet::kafka {
 

@@ -73,8 +73,8 @@ Errc errc_of_local(rd_kafka_resp_err_t code) {
 
 }  // namespace
 
-// librdkafka 2.0.2 waits for ever here when a topic was deleted while a consumer had
-// it (confluentinc/librdkafka issue 4362). A command that cannot end is worse than a leaked handle.
+// librdkafka 2.0.2 waits for ever here when a topic was deleted while a consumer had it
+// (confluentinc/librdkafka issue 4362). A command that cannot end is worse than a leaked handle.
 void ClientDestroy::operator()(rd_kafka_t* client) const {
   const auto done = std::make_shared<std::promise<void>>();
   auto is_done = done->get_future();
@@ -120,7 +120,7 @@ Result<ClientHandle> make_client(rd_kafka_type_t type, ConfigurationHandle confi
   if (client == nullptr) {
     return fail(Errc::kInvalidArgument, "cannot create a Kafka client: {}", reason.data());
   }
-  static_cast<void>(configuration.release());
+  [[maybe_unused]] const auto* now_the_clients = configuration.release();
   return ClientHandle(client);
 }
 

@@ -8,7 +8,6 @@
 namespace freshet::kafka {
 namespace {
 
-using testing::ElementsAre;
 using testing::HasSubstr;
 
 std::string_view without_size(const std::string& frame) {
@@ -138,8 +137,8 @@ TEST(DecodeMessage, a_count_the_frame_cannot_hold_allocates_nothing) {
 TEST(DecodeMessage, memory_is_bounded_however_small_the_elements_are) {
   // One byte per topic on the wire would take more than a hundred times that in memory.
   wire::Writer writer;
-  constexpr uint32_t kCount = 20 << 20;
-  writer.unsigned_varint(kCount + 1);
+  constexpr size_t kCount = 20 << 20;
+  writer.compact_length(kCount);
   writer.raw(std::string(kCount * 2, '\x01'));
   const std::string body = std::move(writer).finish().flatten();
   const auto decoded = decode_message<DescribeGroupsRequest>(body, 5);

@@ -37,8 +37,8 @@ void check_if_named(const RequestHeader& header, std::string_view body) {
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   using namespace freshet::kafka;
   std::string_view frame(reinterpret_cast<const char*>(data), size);
-  static_cast<void>(decode_subscription(frame));
-  static_cast<void>(decode_assignment(frame));
+  [[maybe_unused]] const auto subscription = decode_subscription(frame);
+  [[maybe_unused]] const auto assignment = decode_assignment(frame);
   const auto header = decode_request_header(frame);
   if (!header) return 0;
   // Requests and responses of the named API read the same bytes: both decoders see strange input.
