@@ -1,0 +1,24 @@
+// What the broker reads of its own from disk, and what clients produce: any bytes.
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include "broker/groups/offsets_schema.h"
+#include "broker/produced_batch.h"
+
+extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
+  using namespace freshet::broker;
+  const std::string_view bytes(reinterpret_cast<const char*>(data), size);
+  static_cast<void>(decode_state_key(bytes));
+  static_cast<void>(decode_offset_value(bytes));
+  static_cast<void>(decode_group_value(bytes));
+
+  TopicSettings settings;
+  settings.compacted = size % 2 == 0;
+  settings.log_append_time = size % 3 == 0;
+  std::string batch(bytes);
+  const auto accepted =
+      accept_produced_batch({batch.data(), batch.size()}, settings, 1'700'000'000'000);
+  if (!accepted) static_cast<void>(produced_batch_error_code(accepted.error()));
+  return 0;
+}

@@ -1,0 +1,104 @@
+// One request on its way through a handler to its answer.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <variant>
+
+#include "base/clock.h"
+#include "base/error.h"
+#include "broker/services.h"
+#include "kafka/wire/codec.h"
+
+namespace freshet::broker {
+
+/// The thread that a connection lives on, as handlers see it. Two users: the TCP server's I/O
+/// threads, and tests that turn time by hand.
+class RequestLoop {
+ public:
+  virtual ~RequestLoop() = default;
+  /// Runs `work` on the loop's thread; any thread may call.
+  virtual void post(std::move_only_function<void()> work) = 0;
+  /// Runs `work` there after `delay`; any thread may call.
+  virtual void post_after(Millis delay, std::move_only_function<void()> work) = 0;
+};
+
+/// The bytes of one received frame, without its size. Produced batches are appended from here.
+using FrameBytes = std::shared_ptr<char[]>;
+
+/// acks=0: the client expects no frame.
+struct NoAnswer {};
+/// The request cannot be answered in the protocol: end the connection, `reason` goes to the log.
+struct CloseConnection {
+  std::string reason;
+};
+using Answer = std::variant<kafka::EncodedFrame, NoAnswer, CloseConnection>;
+
+/// Shared by a call and whoever waits for its answer; on the loop's thread only.
+struct Abandonment {
+  std::function<void()> run;  // empty: nothing to tidy up
+};
+
+/// Move it along as a CallPtr; answered exactly once, from any thread. Holds the frame alive.
+class Call {
+ public:
+  using Reply = std::move_only_function<void(Answer)>;
+
+  /// `body` lies in `frame`, after the request header.
+  Call(Services& services, RequestLoop& loop, kafka::RequestHeader header, FrameBytes frame,
+       std::span<char> body, std::string client_host, Reply reply,
+       std::shared_ptr<Abandonment> abandonment)
+      : services_(services),
+        loop_(loop),
+        header_(std::move(header)),
+        frame_(std::move(frame)),
+        body_(body),
+        client_host_(std::move(client_host)),
+        reply_(std::move(reply)),
+        abandonment_(std::move(abandonment)) {}
+
+  [[nodiscard]] Services& services() const { return services_; }
+  [[nodiscard]] RequestLoop& loop() const { return loop_; }
+  [[nodiscard]] const kafka::RequestHeader& header() const { return header_; }
+  [[nodiscard]] int16_t version() const { return header_.api_version; }
+  [[nodiscard]] std::string client_id() const { return header_.client_id.value_or(""); }
+  /// As Kafka shows it: "/127.0.0.1".
+  [[nodiscard]] const std::string& client_host() const { return client_host_; }
+  [[nodiscard]] const FrameBytes& frame() const { return frame_; }
+  [[nodiscard]] std::span<char> body() const { return body_; }
+
+  template <kafka::Message M>
+  void answer(const M& response) {
+    reply_(kafka::encode_response(header_, response));
+  }
+  /// With another version than asked for: only ApiVersions does that.
+  template <kafka::Message M>
+  void answer_as(int16_t version, const M& response) {
+    reply_(kafka::encode_response(header_.correlation_id, version, response));
+  }
+  /// Asks for `tidy_up` on the loop's thread if the connection ends before the answer. A handler
+  /// that parks its call somewhere takes it back there.
+  void when_abandoned(std::function<void()> tidy_up) { abandonment_->run = std::move(tidy_up); }
+  void answer_nothing() { reply_(NoAnswer{}); }
+  void close(std::string reason) { reply_(CloseConnection{std::move(reason)}); }
+
+ private:
+  Services& services_;
+  RequestLoop& loop_;
+  const kafka::RequestHeader header_;
+  const FrameBytes frame_;
+  const std::span<char> body_;
+  const std::string client_host_;
+  Reply reply_;
+  const std::shared_ptr<Abandonment> abandonment_;
+};
+
+using CallPtr = std::unique_ptr<Call>;
+
+}  // namespace freshet::broker

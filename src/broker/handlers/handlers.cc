@@ -1,0 +1,72 @@
+#include "broker/handlers/handlers.h"
+
+#include <algorithm>
+#include <iterator>
+
+namespace freshet::broker {
+
+namespace {
+
+using kafka::ApiKey;
+
+template <class Request, void (*Handle)(CallPtr, Request)>
+void decode_then(CallPtr call) {
+  const std::span<char> body = call->body();
+  auto request = kafka::decode_message<Request>({body.data(), body.size()}, call->version());
+  if (!request) {
+    call->close(request.error().message());
+    return;
+  }
+  Handle(std::move(call), std::move(*request));
+}
+
+struct Row {
+  ApiKey api;
+  void (*run)(CallPtr);
+};
+
+constexpr Row kRows[] = {
+    {ApiKey::kProduce, decode_then<kafka::ProduceRequest, handle_produce>},
+    {ApiKey::kFetch, decode_then<kafka::FetchRequest, handle_fetch>},
+    {ApiKey::kListOffsets, decode_then<kafka::ListOffsetsRequest, handle_list_offsets>},
+    {ApiKey::kMetadata, decode_then<kafka::MetadataRequest, handle_metadata>},
+    {ApiKey::kOffsetCommit, decode_then<kafka::OffsetCommitRequest, handle_offset_commit>},
+    {ApiKey::kOffsetFetch, decode_then<kafka::OffsetFetchRequest, handle_offset_fetch>},
+    {ApiKey::kFindCoordinator, decode_then<kafka::FindCoordinatorRequest, handle_find_coordinator>},
+    {ApiKey::kJoinGroup, decode_then<kafka::JoinGroupRequest, handle_join_group>},
+    {ApiKey::kHeartbeat, decode_then<kafka::HeartbeatRequest, handle_heartbeat>},
+    {ApiKey::kLeaveGroup, decode_then<kafka::LeaveGroupRequest, handle_leave_group>},
+    {ApiKey::kSyncGroup, decode_then<kafka::SyncGroupRequest, handle_sync_group>},
+    {ApiKey::kDescribeGroups, decode_then<kafka::DescribeGroupsRequest, handle_describe_groups>},
+    {ApiKey::kListGroups, decode_then<kafka::ListGroupsRequest, handle_list_groups>},
+    {ApiKey::kApiVersions, decode_then<kafka::ApiVersionsRequest, handle_api_versions>},
+    {ApiKey::kCreateTopics, decode_then<kafka::CreateTopicsRequest, handle_create_topics>},
+    {ApiKey::kDeleteTopics, decode_then<kafka::DeleteTopicsRequest, handle_delete_topics>},
+    {ApiKey::kInitProducerId, decode_then<kafka::InitProducerIdRequest, handle_init_producer_id>},
+    {ApiKey::kDescribeConfigs, decode_then<kafka::DescribeConfigsRequest, handle_describe_configs>},
+};
+
+// What is advertised (every row of kApis) must be served.
+static_assert(std::ranges::all_of(kafka::kApis, [](const kafka::ApiInfo& api) {
+  return std::ranges::any_of(kRows, [&](const Row& row) { return row.api == api.key; });
+}));
+
+}  // namespace
+
+void dispatch(CallPtr call) {
+  const kafka::ApiInfo* api = kafka::find_api(call->header().api_key);
+  if (api == nullptr) {
+    const int16_t key = call->header().api_key;
+    return call->close(fmt::format("request kind {} is not supported yet", key));
+  }
+  if (!api->supports(call->version())) {
+    if (api->key == ApiKey::kApiVersions) return handle_api_versions(std::move(call), {});
+    const int16_t version = call->version();
+    return call->close(fmt::format("{} version {} is not supported, only {} to {}", api->name,
+                                   version, api->version_min, api->version_max));
+  }
+  const auto row = std::ranges::find(kRows, api->key, &Row::api);
+  row->run(std::move(call));
+}
+
+}  // namespace freshet::broker

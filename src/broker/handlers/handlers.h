@@ -1,0 +1,39 @@
+// The request kinds that this broker answers: one file per API in this directory, one row each in
+// the table of handlers.cc. To add an API: its messages in kafka/messages/, its range in
+// kafka/api.h, its file here, its row.
+//
+// A handler runs on the connection's thread and must not block; it answers its Call once, now or
+// later, from any thread.
+#pragma once
+
+#include "broker/call.h"
+#include "kafka/api.h"
+#include "kafka/messages/all.h"
+
+namespace freshet::broker {
+
+void handle_api_versions(CallPtr call, kafka::ApiVersionsRequest request);
+void handle_create_topics(CallPtr call, kafka::CreateTopicsRequest request);
+void handle_delete_topics(CallPtr call, kafka::DeleteTopicsRequest request);
+void handle_describe_configs(CallPtr call, kafka::DescribeConfigsRequest request);
+void handle_describe_groups(CallPtr call, kafka::DescribeGroupsRequest request);
+void handle_fetch(CallPtr call, kafka::FetchRequest request);
+void handle_find_coordinator(CallPtr call, kafka::FindCoordinatorRequest request);
+void handle_heartbeat(CallPtr call, kafka::HeartbeatRequest request);
+void handle_init_producer_id(CallPtr call, kafka::InitProducerIdRequest request);
+void handle_join_group(CallPtr call, kafka::JoinGroupRequest request);
+void handle_leave_group(CallPtr call, kafka::LeaveGroupRequest request);
+void handle_list_groups(CallPtr call, kafka::ListGroupsRequest request);
+void handle_list_offsets(CallPtr call, kafka::ListOffsetsRequest request);
+void handle_metadata(CallPtr call, kafka::MetadataRequest request);
+void handle_offset_commit(CallPtr call, kafka::OffsetCommitRequest request);
+void handle_offset_fetch(CallPtr call, kafka::OffsetFetchRequest request);
+void handle_produce(CallPtr call, kafka::ProduceRequest request);
+void handle_sync_group(CallPtr call, kafka::SyncGroupRequest request);
+
+/// Decodes the body and hands it to the API's handler. A key or version that is not served, or a
+/// body that cannot be read, ends the connection as Apache Kafka does; an unknown version of
+/// ApiVersions is answered in version 0.
+void dispatch(CallPtr call);
+
+}  // namespace freshet::broker

@@ -1,0 +1,89 @@
+#include "broker/handlers/handlers.h"
+#include "observe/log.h"
+
+namespace freshet::broker {
+
+namespace {
+
+using kafka::ErrorCode;
+using Response = kafka::ListOffsetsResponse;
+
+const Logger logger("broker");
+
+constexpr int64_t kLatest = -1;
+constexpr int64_t kEarliest = -2;
+constexpr int64_t kMaxTimestamp = -3;
+constexpr int64_t kEarliestLocal = -4;  // KIP-405: the log start, without remote storage
+constexpr int64_t kLatestTiered = -5;   // KIP-1005: nothing is in remote storage
+constexpr int8_t kReadCommitted = 1;
+
+ErrorCode check_leader_epoch(const PartitionLog& log, int32_t epoch) {
+  if (epoch < 0 || epoch == log.leader_epoch()) return ErrorCode::kNone;
+  return epoch < log.leader_epoch() ? ErrorCode::kFencedLeaderEpoch
+                                    : ErrorCode::kUnknownLeaderEpoch;
+}
+
+void find_by_time(const PartitionLog& log, int64_t timestamp, Offset end,
+                  Response::Partition& out) {
+  auto found = timestamp == kMaxTimestamp ? log.max_timestamp() : log.find_by_time(timestamp);
+  if (!found) {
+    logger.error("a time lookup failed", kv("partition", log.tp()), kv("error", found.error()));
+    out.error_code = ErrorCode::kKafkaStorageError;
+    return;
+  }
+  // Nothing that late, or only what a reader of this isolation cannot see: offset and time -1.
+  if (!*found || (*found)->offset >= end) return;
+  out.timestamp = (*found)->timestamp_ms;
+  out.offset = (*found)->offset.value();
+  out.leader_epoch = (*found)->leader_epoch;
+}
+
+void look_up(const PartitionLog& log, const kafka::ListOffsetsRequest::Partition& wanted,
+             bool read_committed, Response::Partition& out) {
+  out.error_code = check_leader_epoch(log, wanted.current_leader_epoch);
+  if (out.error_code != ErrorCode::kNone) return;
+  const Offset end = read_committed ? log.last_stable_offset() : log.high_watermark();
+  switch (wanted.timestamp) {
+    case kLatest:
+      out.offset = end.value();
+      out.leader_epoch = log.leader_epoch();
+      return;
+    case kEarliest:
+    case kEarliestLocal:
+      out.offset = log.log_start().value();
+      out.leader_epoch = log.leader_epoch();
+      return;
+    case kLatestTiered:
+      return;
+    default:
+      if (wanted.timestamp < kMaxTimestamp) {
+        out.error_code = ErrorCode::kInvalidRequest;
+        return;
+      }
+      return find_by_time(log, wanted.timestamp, end, out);
+  }
+}
+
+}  // namespace
+
+void handle_list_offsets(CallPtr call, kafka::ListOffsetsRequest request) {
+  Response response;
+  for (const auto& topic : request.topics) {
+    const TopicPtr found = call->services().topics.find(topic.name);
+    Response::Topic& topic_out = response.topics.emplace_back();
+    topic_out.name = topic.name;
+    for (const auto& wanted : topic.partitions) {
+      Response::Partition& out = topic_out.partitions.emplace_back();
+      out.partition_index = wanted.partition_index;
+      const PartitionLogPtr log = found ? found->partition(wanted.partition_index) : nullptr;
+      if (log) {
+        look_up(*log, wanted, request.isolation_level == kReadCommitted, out);
+      } else {
+        out.error_code = ErrorCode::kUnknownTopicOrPartition;
+      }
+    }
+  }
+  call->answer(response);
+}
+
+}  // namespace freshet::broker

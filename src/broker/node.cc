@@ -1,0 +1,67 @@
+#include "broker/node.h"
+
+#include <array>
+#include <utility>
+
+namespace freshet::broker {
+
+Node::Node(BrokerOptions options, MetricRegistry& metrics)
+    : options_(std::move(options)), probe_(metrics) {}
+
+Node::~Node() { stop(); }
+
+Result<std::unique_ptr<Node>> Node::open(BrokerOptions options, Clock& clock,
+                                         MetricRegistry& metrics) {
+  std::unique_ptr<Node> node(new Node(std::move(options), metrics));
+  FRESHET_TRY(node->open(clock, metrics));
+  return node;
+}
+
+Result<void> Node::open(Clock& clock, MetricRegistry& metrics) {
+  LogStoreOptions store_options;
+  store_options.directory = options_.data_dir;
+  store_options.clock = &clock;
+  store_options.metrics = &metrics;
+  FRESHET_ASSIGN(store_, LogStore::open(std::move(store_options)));
+
+  FRESHET_ASSIGN(auto meta_log, TopicRegistry::ensure_internal(*store_, kMetaTopic));
+  FRESHET_ASSIGN(meta_, KeyedLog::open(std::move(meta_log)));
+  FRESHET_ASSIGN(auto offsets_log, TopicRegistry::ensure_internal(*store_, kOffsetsTopic));
+  FRESHET_ASSIGN(auto offsets, KeyedLog::open(std::move(offsets_log)));
+
+  FRESHET_ASSIGN(producer_ids_, ProducerIds::open(*meta_));
+  TopicLimits limits;
+  limits.default_partitions = options_.default_partitions;
+  limits.clamp_replication_factor = options_.clamp_replication_factor;
+  limits.topics_max = options_.topics_max;
+  limits.partitions_max = options_.partitions_max;
+  FRESHET_ASSIGN(topics_, TopicRegistry::open(*store_, *meta_, limits));
+  GroupSettings settings;
+  settings.initial_rebalance_delay = options_.initial_rebalance_delay;
+  settings.session_timeout_min = options_.session_timeout_min;
+  settings.session_timeout_max = options_.session_timeout_max;
+  settings.members_max = options_.group_members_max;
+  FRESHET_ASSIGN(groups_, GroupCoordinator::open(std::move(offsets), settings, clock));
+  std::array<Gauge*, 5> gauges{};
+  for (size_t i = 0; i < gauges.size(); ++i) {
+    gauges[i] = &probe_.groups_in(static_cast<GroupState>(i));
+  }
+  groups_->set_gauges(gauges);
+  services_.reset(
+      new Services{options_, clock, *store_, *topics_, *groups_, *producer_ids_, probe_});
+  services_->advertised_host =
+      options_.advertised_host.empty() ? options_.host : options_.advertised_host;
+  return {};
+}
+
+void Node::stop() {
+  if (services_) services_->stopping = true;
+  if (groups_) groups_->stop();
+}
+
+Result<void> Node::close() {
+  stop();
+  return store_ ? store_->close() : Result<void>();
+}
+
+}  // namespace freshet::broker
