@@ -112,8 +112,6 @@ struct ConsumerOptions {
   std::string static_member_name;
 };
 
-class Services;  // what handlers and in-process clients work on; broker/services.h
-
 class Broker {
  public:
   /// Recovers the log, then listens. On return clients are served. Fails with one sentence when

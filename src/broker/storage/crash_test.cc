@@ -52,6 +52,13 @@ TEST(CrashChild, DISABLED_changes_keys) {
   }
 }
 
+TEST(CrashChild, DISABLED_creates_an_empty_partition) {
+  const std::filesystem::path directory(std::getenv(kDirectoryVariable));
+  const auto store = open_store(small_options(directory / "log"));
+  create_partition(*store, kTp);
+  ::kill(::getpid(), SIGKILL);
+}
+
 // Runs one child in `directory`; true if it was killed.
 bool run_child(const std::filesystem::path& directory, const std::string& test,
                const std::string& crash_at) {
@@ -137,6 +144,16 @@ TEST_P(Crash, loses_no_acknowledged_key) {
   for (int64_t i = std::max<int64_t>(0, counter - 9); i <= counter; ++i) {
     EXPECT_EQ((*keyed)->get(fmt::format("key {}", i % 20)), std::to_string(i));
     EXPECT_FALSE((*keyed)->get(fmt::format("key {}", (i + 10) % 20)));
+  }
+}
+
+// A creation stands in the write-ahead log alone until a checkpoint; the one after a crash counts.
+TEST(CrashTwice, a_partition_without_records_outlives_the_start_after_the_crash) {
+  const TemporaryDirectory directory;
+  EXPECT_TRUE(run_child(directory.path(), "creates_an_empty_partition", ""));
+  for (int start = 0; start < 3; ++start) {
+    const auto store = open_store(small_options(directory.path() / "log"));
+    EXPECT_TRUE(store->find(kTp)) << "start " << start;
   }
 }
 

@@ -81,6 +81,12 @@ class PartitionRecovery {
       FRESHET_ASSIGN(auto first, Segment::create(disk_, input_.directory, next_));
       segments_->push_back(std::move(first));
     }
+    // The next checkpoint must name it, also without records: its creation stands only in the
+    // write-ahead log, which that checkpoint lets go.
+    if (input_.point == nullptr) {
+      mark(*segments_->back());
+      state_->dirty_metadata = true;
+    }
     state_->segments = segments_;
     state_->next_offset = next_;
     state_->high_watermark = next_.value();

@@ -1,0 +1,325 @@
+#include "broker/connection.h"
+
+#include <algorithm>
+#include <array>
+#include <boost/asio/as_tuple.hpp>
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/dispatch.hpp>
+#include <boost/asio/post.hpp>
+#include <boost/asio/redirect_error.hpp>
+#include <boost/asio/use_awaitable.hpp>
+#include <cstring>
+#include <utility>
+
+#include "base/endian.h"
+#include "broker/handlers/handlers.h"
+#include "observe/log.h"
+
+namespace freshet::broker {
+
+namespace asio = boost::asio;
+
+namespace {
+
+const Logger logger("broker.connection");
+
+constexpr auto kTuple = asio::as_tuple(asio::use_awaitable);
+constexpr size_t kSizeBytes = 4;
+constexpr size_t kHeaderBytesMin = 8;  // key, version, correlation id
+constexpr size_t kInboxBytes = 8 << 10;
+/// A frame must be complete within this and a second for each of these many bytes.
+constexpr Millis kFrameTimeMin{30'000};
+constexpr size_t kFrameBytesPerSecond = 64 << 10;
+constexpr Millis kMemoryPause{5};
+/// Ready answers that leave in one write.
+constexpr size_t kAnswersPerWrite = 32;
+
+/// Waits until somebody cancels the timer.
+asio::awaitable<void> wait_for(asio::steady_timer& signal) {
+  signal.expires_at(asio::steady_timer::time_point::max());
+  co_await signal.async_wait(kTuple);
+}
+
+}  // namespace
+
+void AsioLoop::post(std::move_only_function<void()> work) { asio::post(context_, std::move(work)); }
+
+void AsioLoop::post_after(Millis delay, std::move_only_function<void()> work) {
+  auto timer = std::make_shared<asio::steady_timer>(context_, delay);
+  timer->async_wait(
+      [timer, work = std::move(work)](const boost::system::error_code& error) mutable {
+        if (!error) work();
+      });
+}
+
+Connection::Connection(Services& services, AsioLoop& loop, RequestMemory& memory, Socket socket)
+    : services_(services),
+      loop_(loop),
+      memory_(memory),
+      socket_(std::move(socket)),
+      slots_changed_(loop.context()),
+      answers_ready_(loop.context()),
+      last_activity_(services.clock.steady()) {
+  boost::system::error_code ignored;
+  socket_.set_option(asio::ip::tcp::no_delay(true), ignored);
+  const auto remote = socket_.remote_endpoint(ignored);
+  peer_ = fmt::format("{}:{}", remote.address().to_string(), remote.port());
+  client_host_ = "/" + remote.address().to_string();
+  services_.probe.connection_opened();
+}
+
+Connection::~Connection() {
+  for (const Slot& slot : slots_) memory_.release(slot.charged);
+  services_.probe.connection_closed();
+}
+
+void Connection::close(const std::string& reason) {
+  if (closed_) return;
+  closed_ = true;
+  if (!reason.empty()) {
+    services_.probe.connection_refused();
+    logger.warn("connection closed", kv("peer", peer_), kv("reason", reason));
+  }
+  boost::system::error_code ignored;
+  socket_.shutdown(Socket::shutdown_both, ignored);
+  socket_.close(ignored);
+  slots_changed_.cancel();
+  answers_ready_.cancel();
+  for (const Slot& slot : slots_) {
+    if (!slot.answered && slot.abandonment->run) slot.abandonment->run();
+  }
+}
+
+asio::awaitable<void> Connection::serve() {
+  const auto self = shared_from_this();
+  asio::co_spawn(
+      loop_.context(), [self]() -> asio::awaitable<void> { co_await self->write_answers(); },
+      [self](const std::exception_ptr& failure) {
+        self->writing_ = false;
+        if (failure) self->close("an answer could not be written");
+        self->slots_changed_.cancel();
+      });
+  co_await read_requests();
+  // What was asked for before the client closed its side is still answered, if it can be.
+  while (!closed_ && !slots_.empty()) co_await wait_for(slots_changed_);
+  close("");
+  while (writing_) co_await wait_for(slots_changed_);
+}
+
+void Connection::sweep(SteadyTime now) {
+  const BrokerOptions& options = services_.options;
+  if (frame_due_ && now >= *frame_due_) {
+    close("half a request and then nothing for too long");
+  } else if (write_stalled_since_ && now - *write_stalled_since_ >= options.write_stall_max) {
+    close(fmt::format("the client read nothing for {} s", options.write_stall_max.count() / 1000));
+  } else if (slots_.empty() && now - last_activity_ >= options.connection_idle_max) {
+    close("");
+  }
+}
+
+// ---- requests
+
+asio::awaitable<void> Connection::read_requests() {
+  while (!closed_) {
+    Frame frame;
+    if (!co_await read_frame(frame)) break;
+    std::string_view rest(frame.bytes.get(), frame.size);
+    auto header = kafka::decode_request_header(rest);
+    if (!header) {
+      memory_.release(frame.charged);
+      close(fmt::format("not a Kafka request: {}", header.error()));
+      break;
+    }
+    const std::span<char> body(frame.bytes.get() + (frame.size - rest.size()), rest.size());
+    co_await wait_until_may_start(static_cast<kafka::ApiKey>(header->api_key));
+    if (closed_) {
+      memory_.release(frame.charged);
+      break;
+    }
+    start(std::move(frame), std::move(*header), body);
+  }
+}
+
+asio::awaitable<bool> Connection::fill_inbox(size_t wanted) {
+  if (inbox_.empty()) inbox_.resize(kInboxBytes);
+  while (inbox_end_ - inbox_begin_ < wanted) {
+    if (inbox_begin_ > 0) {
+      std::memmove(inbox_.data(), inbox_.data() + inbox_begin_, inbox_end_ - inbox_begin_);
+      inbox_end_ -= std::exchange(inbox_begin_, 0);
+    }
+    const auto [error, count] = co_await socket_.async_read_some(
+        asio::buffer(inbox_.data() + inbox_end_, inbox_.size() - inbox_end_), kTuple);
+    if (error) co_return false;
+    inbox_end_ += count;
+    last_activity_ = services_.clock.steady();
+    if (!frame_due_) frame_due_ = last_activity_ + kFrameTimeMin;
+  }
+  co_return true;
+}
+
+asio::awaitable<bool> Connection::read_frame(Frame& frame) {
+  if (!co_await fill_inbox(kSizeBytes)) co_return false;
+  const auto size = load_be<int32_t>(inbox_.data() + inbox_begin_);
+  inbox_begin_ += kSizeBytes;
+  if (size < static_cast<int32_t>(kHeaderBytesMin) ||
+      static_cast<size_t>(size) > services_.options.frame_bytes_max) {
+    close(
+        fmt::format("a request of {} bytes was announced, expected {} to {}; is this a Kafka "
+                    "client?",
+                    size, kHeaderBytesMin, services_.options.frame_bytes_max));
+    co_return false;
+  }
+  frame.size = static_cast<size_t>(size);
+  co_await wait_for_memory(frame.size);
+  if (closed_) co_return false;
+  frame_due_ = services_.clock.steady() + kFrameTimeMin +
+               std::chrono::seconds(frame.size / kFrameBytesPerSecond);
+  // The pages are touched, and charged, as the bytes arrive.
+  frame.bytes = std::make_shared_for_overwrite<char[]>(frame.size);
+  const size_t here = std::min(frame.size, inbox_end_ - inbox_begin_);
+  std::memcpy(frame.bytes.get(), inbox_.data() + inbox_begin_, here);
+  inbox_begin_ += here;
+  if (inbox_begin_ == inbox_end_) inbox_begin_ = inbox_end_ = 0;
+  frame.charged = here;
+  memory_.charge(here);
+  while (frame.charged < frame.size) {
+    const auto [error, count] = co_await socket_.async_read_some(
+        asio::buffer(frame.bytes.get() + frame.charged, frame.size - frame.charged), kTuple);
+    if (error) {
+      memory_.release(frame.charged);
+      co_return false;
+    }
+    frame.charged += count;
+    memory_.charge(count);
+    last_activity_ = services_.clock.steady();
+  }
+  services_.probe.bytes_received(frame.size + kSizeBytes);
+  services_.probe.request_memory(memory_.used());
+  // The rest of the inbox may be the beginning of the next frame.
+  frame_due_.reset();
+  if (inbox_begin_ != inbox_end_) frame_due_ = services_.clock.steady() + kFrameTimeMin;
+  co_return true;
+}
+
+asio::awaitable<void> Connection::wait_for_memory(size_t bytes) {
+  if (bytes <= kInboxBytes) co_return;  // small requests are what frees memory
+  asio::steady_timer pause(loop_.context());
+  while (!closed_ && !memory_.has_room()) {
+    frame_due_.reset();
+    pause.expires_after(kMemoryPause);
+    co_await pause.async_wait(kTuple);
+  }
+}
+
+asio::awaitable<void> Connection::wait_until_may_start(kafka::ApiKey api) {
+  const auto may_start = [&] {
+    if (slots_.size() >= services_.options.pipelined_requests_max) return false;
+    if (unanswered_ == 0) return true;
+    // Produce overlaps with Produce only; newest is enough, others were let in by the same rule.
+    return api == kafka::ApiKey::kProduce && slots_.back().api == kafka::ApiKey::kProduce;
+  };
+  while (!closed_ && !may_start()) {
+    frame_due_.reset();
+    co_await wait_for(slots_changed_);
+  }
+  // The log is behind: take no more from this client until it has caught up.
+  while (!closed_ && api == kafka::ApiKey::kProduce && !services_.store.has_room()) {
+    auto room = std::make_shared<asio::steady_timer>(loop_.context());
+    room->expires_at(SteadyTime::max());
+    services_.store.on_room([room, &loop = loop_] {
+      asio::post(loop.context(), [room] { room->expires_at(SteadyTime::min()); });
+    });
+    co_await room->async_wait(kTuple);
+  }
+}
+
+void Connection::start(Frame frame, kafka::RequestHeader header, std::span<char> body) {
+  Slot& slot = slots_.emplace_back();
+  slot.api = static_cast<kafka::ApiKey>(header.api_key);
+  slot.received = services_.clock.steady();
+  slot.charged = frame.charged;
+  slot.abandonment = std::make_shared<Abandonment>();
+  ++unanswered_;
+  const uint64_t number = first_slot_ + slots_.size() - 1;
+  // dispatch() runs at once when a handler answers on this thread.
+  auto reply = [weak = weak_from_this(), number, &loop = loop_](Answer answer) mutable {
+    asio::dispatch(loop.context(),
+                   [weak = std::move(weak), number, answer = std::move(answer)]() mutable {
+                     if (const auto self = weak.lock()) self->answered(number, std::move(answer));
+                   });
+  };
+  dispatch(std::make_unique<Call>(services_, loop_, std::move(header), std::move(frame.bytes), body,
+                                  client_host_, std::move(reply), slot.abandonment));
+}
+
+// ---- answers
+
+void Connection::answered(uint64_t number, Answer answer) {
+  if (closed_) return;
+  Slot& slot = slots_.at(number - first_slot_);
+  if (auto* end = std::get_if<CloseConnection>(&answer)) return close(end->reason);
+  if (kafka::find_api(static_cast<int16_t>(slot.api)) != nullptr) {
+    services_.probe.request_answered(slot.api, services_.clock.steady() - slot.received);
+  }
+  slot.answer = std::move(answer);
+  slot.answered = true;
+  --unanswered_;
+  memory_.release(std::exchange(slot.charged, 0));
+  answers_ready_.cancel();
+  slots_changed_.cancel();
+}
+
+asio::awaitable<void> Connection::write_answers() {
+  while (!closed_) {
+    while (!closed_ && (slots_.empty() || !slots_.front().answered)) {
+      co_await wait_for(answers_ready_);
+    }
+    std::vector<kafka::EncodedFrame> frames;
+    std::vector<asio::const_buffer> buffers;
+    while (!slots_.empty() && slots_.front().answered && frames.size() < kAnswersPerWrite) {
+      if (auto* frame = std::get_if<kafka::EncodedFrame>(&slots_.front().answer)) {
+        frames.push_back(std::move(*frame));
+      }
+      slots_.pop_front();
+      ++first_slot_;
+    }
+    size_t bytes = 0;
+    for (const kafka::EncodedFrame& frame : frames) {
+      for (const std::string_view piece : frame.pieces()) {
+        buffers.emplace_back(piece.data(), piece.size());
+      }
+      bytes += frame.size();
+    }
+    if (!frames.empty() && !co_await write_all(std::move(buffers))) {
+      close("");
+      break;
+    }
+    services_.probe.bytes_sent(bytes);
+    slots_changed_.cancel();
+  }
+}
+
+asio::awaitable<bool> Connection::write_all(std::vector<asio::const_buffer> buffers) {
+  size_t first = 0;
+  while (first < buffers.size()) {
+    // The kernel takes a bounded number of pieces at once.
+    std::array<asio::const_buffer, 64> window;
+    const size_t pieces = std::min(window.size(), buffers.size() - first);
+    std::copy_n(buffers.begin() + static_cast<ptrdiff_t>(first), pieces, window.begin());
+    write_stalled_since_ = services_.clock.steady();
+    auto [error, count] = co_await socket_.async_write_some(window, kTuple);
+    if (error) co_return false;
+    last_activity_ = services_.clock.steady();
+    while (count > 0) {
+      const size_t taken = std::min(count, buffers[first].size());
+      buffers[first] += taken;
+      count -= taken;
+      if (buffers[first].size() == 0) ++first;
+    }
+    while (first < buffers.size() && buffers[first].size() == 0) ++first;
+  }
+  write_stalled_since_.reset();
+  co_return true;
+}
+
+}  // namespace freshet::broker

@@ -1,0 +1,121 @@
+#include "broker/local_producer.h"
+
+#include <atomic>
+#include <mutex>
+#include <optional>
+#include <utility>
+
+namespace freshet::broker {
+
+namespace {
+
+/// How long a caller is held while the append queue is full.
+constexpr std::chrono::seconds kRoomWait{30};
+
+/// The outcome of one produce() while its appends are on their way.
+struct Pending {
+  std::promise<Result<std::vector<Offset>>> promise;
+  std::vector<Offset> offsets;
+  std::atomic<size_t> outstanding = 1;
+  std::mutex mutex;
+  std::optional<Error> error;  // guarded by mutex: the first one
+
+  void failed(Error failure) {
+    const std::lock_guard lock(mutex);
+    if (!error) error = std::move(failure);
+  }
+  void done() {
+    if (outstanding.fetch_sub(1) != 1) return;
+    if (error) {
+      promise.set_value(std::unexpected(std::move(*error)));
+    } else {
+      promise.set_value(std::move(offsets));
+    }
+  }
+};
+
+Errc code_of(AppendStatus status) {
+  switch (status) {
+    case AppendStatus::kAppended:
+    case AppendStatus::kDuplicate:
+    case AppendStatus::kOutOfOrderSequence:
+    case AppendStatus::kInvalidBatch:
+      return Errc::kInvalidArgument;
+    case AppendStatus::kInvalidProducerEpoch:
+      return Errc::kFenced;
+    case AppendStatus::kTooLarge:
+      return Errc::kTooLarge;
+    case AppendStatus::kDeleted:
+      return Errc::kNotFound;
+    case AppendStatus::kOverloaded:
+      return Errc::kUnavailable;
+    case AppendStatus::kNoSpace:
+      return Errc::kNoSpace;
+    case AppendStatus::kFailed:
+      return Errc::kIo;
+  }
+  return Errc::kInternal;
+}
+
+}  // namespace
+
+Result<PartitionLogPtr> LocalProducer::find_log(const TopicPartition& tp) const {
+  const TopicPtr topic = services_.topics.find(tp.topic);
+  PartitionLogPtr log = topic ? topic->partition(tp.partition) : nullptr;
+  if (!log) return fail(Errc::kNotFound, "partition {} does not exist", tp);
+  return log;
+}
+
+Result<int32_t> LocalProducer::partition_count(const std::string& topic) {
+  const TopicPtr found = services_.topics.find(topic);
+  if (!found) return fail(Errc::kNotFound, "topic {} does not exist", topic);
+  return static_cast<int32_t>(found->partitions.size());
+}
+
+std::future<Result<std::vector<Offset>>> LocalProducer::produce(
+    std::vector<kafka::PartitionBatch> batches) {
+  auto pending = std::make_shared<Pending>();
+  pending->offsets.resize(batches.size(), kNoOffset);
+  auto future = pending->promise.get_future();
+  for (size_t i = 0; i < batches.size(); ++i) {
+    const TopicPartition tp = std::move(batches[i].tp);
+    auto log = find_log(tp);
+    if (!log) {
+      pending->failed(std::move(log).error());
+      break;
+    }
+    if (services_.stopping) {
+      pending->failed(Error(Errc::kCancelled, "the broker is stopping"));
+      break;
+    }
+    if (!services_.store.wait_for_room(std::chrono::steady_clock::now() + kRoomWait)) {
+      pending->failed(Error(Errc::kUnavailable,
+                            fmt::format("partition {}: the append queue stayed full for {} s; is "
+                                        "the disk that slow?",
+                                        tp, kRoomWait.count())));
+      break;
+    }
+    ++pending->outstanding;
+    (*log)->append(AppendBatches::from_string(std::move(batches[i].batch)),
+                   [pending, i, tp](AppendResult result) {
+                     if (result.ok()) {
+                       pending->offsets[i] = result.base_offset;
+                     } else {
+                       pending->failed(Error(code_of(result.status),
+                                             fmt::format("partition {}: {}", tp, result.message)));
+                     }
+                     pending->done();
+                   });
+  }
+  pending->done();
+  return future;
+}
+
+Result<std::vector<kafka::LogSlice>> LocalProducer::read_backwards(const TopicPartition& tp,
+                                                                   Offset before,
+                                                                   size_t bytes_max) {
+  FRESHET_ASSIGN(const PartitionLogPtr log, find_log(tp));
+  return log->read_backwards(before, bytes_max);
+}
+
+}  // namespace freshet::broker
