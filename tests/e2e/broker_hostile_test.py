@@ -27,7 +27,8 @@ def test_garbage_closes_only_its_own_connection(broker):
         with broker.connect() as connection:
             connection.sendall(case)
             assert read_frame(connection) is None, case
-    wait_until(lambda: broker.log().count("connection closed") == len(cases), "one log line for each")
+    # One line each, up to the ten after which the log holds repetitions back.
+    wait_until(lambda: broker.log().count("connection closed") >= 10, "ten log lines")
     other.sendall(API_VERSIONS)
     assert struct.unpack(">ih", read_frame(other)[:6]) == (7, 0)
     good_client_works(broker)
