@@ -6,6 +6,7 @@
 #include <csignal>
 #include <cstdio>
 #include <exception>
+#include <optional>
 
 #include "app/command_tree.h"
 #include "app/commands/commands.h"
@@ -16,12 +17,15 @@ namespace freshet::app {
 namespace {
 
 struct LogOptions {
-  LogLevel level = LogLevel::kWarn;
+  std::optional<LogLevel> level;
   LogFormat format = LogFormat::kText;
 };
 
 void add_log_options(CLI::App& root, LogOptions& options) {
-  root.add_option("--log-level", options.level, "trace, debug, info, warn, error or off")
+  root.add_option(
+          "--log-level", options.level,
+          "trace, debug, info, warn, error or off (default: warn for up, error for commands "
+          "that say themselves what went wrong)")
       ->envname("FRESHET_LOG_LEVEL")
       ->transform(
           CLI::CheckedTransformer(std::map<std::string, LogLevel>{{"trace", LogLevel::kTrace},
@@ -29,8 +33,7 @@ void add_log_options(CLI::App& root, LogOptions& options) {
                                                                   {"info", LogLevel::kInfo},
                                                                   {"warn", LogLevel::kWarn},
                                                                   {"error", LogLevel::kError},
-                                                                  {"off", LogLevel::kOff}}))
-      ->default_str("warn");
+                                                                  {"off", LogLevel::kOff}}));
   root.add_option("--log-format", options.format, "text or json")
       ->envname("FRESHET_LOG_FORMAT")
       ->transform(CLI::CheckedTransformer(
@@ -84,7 +87,8 @@ int run_command_line(int argc, char** argv) {
     return root.exit(problem) == 0 ? kExitSuccess : kExitUsage;
   }
   std::signal(SIGPIPE, SIG_IGN);
-  configure_logging(log.level, log.format);
+  const LogLevel usual = root.got_subcommand("up") ? LogLevel::kWarn : LogLevel::kError;
+  configure_logging(log.level.value_or(usual), log.format);
   io::raise_open_files_limit();
   int status = kExitNotSo;
   try {

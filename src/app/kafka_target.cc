@@ -4,6 +4,12 @@
 #include "app/running_platform.h"
 
 namespace freshet::app {
+namespace {
+
+/// For a guess at this machine's own port: whoever is there answers at once.
+constexpr std::chrono::seconds kLocalTimeout{3};
+
+}  // namespace
 
 Result<KafkaTarget> KafkaTarget::find(const PlatformOptions& options) {
   KafkaTarget target;
@@ -30,6 +36,7 @@ Result<KafkaTarget> KafkaTarget::find(const PlatformOptions& options) {
                 data_dir.string());
   }
   target.client.bootstrap = fmt::format("127.0.0.1:{}", shifted_ports(options.port_offset).kafka);
+  target.client.request_timeout = kLocalTimeout;
   return target;
 }
 

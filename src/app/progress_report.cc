@@ -50,9 +50,9 @@ std::string progress_line(const pipeline::PipelineStatus& status, const Pipeline
     line += fmt::format("  rejected {}", with_thousands(static_cast<int64_t>(status.rejected)));
   }
   if (status.state == pipeline::PipelineState::kFailed) return line + "  FAILED: " + status.failure;
-  if (records_to_come && pace.records_per_second > 1) {
-    const double left =
-        static_cast<double>(*records_to_come) + static_cast<double>(status.lag_records);
+  const double left =
+      static_cast<double>(records_to_come.value_or(0)) + static_cast<double>(status.lag_records);
+  if (records_to_come && left > 0 && pace.records_per_second > 1) {
     line += fmt::format("  ETA {:.0f} s", left / pace.records_per_second);
   }
   return line;
@@ -110,6 +110,8 @@ void ProgressReport::update(const PlatformRuntime& runtime) {
 
 void ProgressReport::finish(const PlatformRuntime& runtime) {
   sample(runtime);
+  // The last line is about the whole run, not about the quiet at its end.
+  for (auto& [name, pace] : paces_) pace.records_per_second = pace.average();
   print(runtime);
 }
 
