@@ -51,8 +51,8 @@ struct BrokerOptions {
 
   size_t frame_bytes_max = 100 << 20;
   size_t connections_max = 10'000;
-  size_t request_memory_max = 256 << 20;  // bytes of requests received and not yet answered
-  size_t pipelined_requests_max = 64;     // unanswered requests of one connection
+  size_t request_memory_max = 64 << 20;  // bytes of requests received and not yet answered
+  size_t pipelined_requests_max = 32;     // unanswered requests of one connection
   Millis connection_idle_max{600'000};
   Millis write_stall_max{60'000};  // a client that reads nothing for so long is closed
 };
