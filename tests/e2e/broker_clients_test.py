@@ -1,13 +1,14 @@
 """Foreign clients, unchanged: Debian's kcat 1.7.1 and python3-confluent-kafka over librdkafka 2.0.2."""
 
 import json
+import struct
 import time
 
 import pytest
 from confluent_kafka import Consumer, KafkaException, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient, ConfigResource, NewTopic
 
-from broker_fixture import broker, kcat, wait_until  # noqa: F401
+from broker_fixture import broker, frame, kcat, read_frame, wait_until  # noqa: F401
 
 CODECS = ["none", "gzip", "snappy", "lz4", "zstd"]
 
@@ -134,18 +135,32 @@ def test_group_shares_partitions_and_goes_on_where_it_committed(broker):
         member.close()
 
 
-def test_committed_offsets_carry_metadata_and_survive_a_kill(broker):
+def test_committed_offsets_survive_a_kill(broker):
     produce(broker, "t", ["a", "b", "c"])
-    consumer = make_consumer(broker, "g")
-    consumer.assign([TopicPartition("t", 0, 0)])
+    consumer = make_assigned(broker, "t")
     consume(consumer, 3)
-    # This client cannot set metadata; what it commits must come back, metadata by the unit tests.
     consumer.commit(offsets=[TopicPartition("t", 0, 2)], asynchronous=False)
     broker.kill()
     broker.start(port=broker.port)
-    [committed] = make_consumer(broker, "g").committed([TopicPartition("t", 0)], 20)
+    [committed] = make_consumer(broker, "unused").committed([TopicPartition("t", 0)], 20)
     assert committed.offset == 2
     assert [m.value() for m in consume(make_assigned(broker, "t"), 3)] == [b"a", b"b", b"c"]
+
+
+def test_offsets_carry_metadata(broker):
+    """As raw frames: this client's binding cannot set it."""
+    def text(value):
+        return struct.pack(">h", len(value)) + value
+
+    create(broker, "t", 1)
+    with broker.connect() as connection:
+        note = b"intent 0-99"
+        connection.sendall(frame(8, 2, 1, text(b"g") + struct.pack(">i", -1) + text(b"") + struct.pack(">qi", -1, 1)
+                                 + text(b"t") + struct.pack(">iiq", 1, 0, 17) + text(note)))
+        assert read_frame(connection) == struct.pack(">ii", 1, 1) + text(b"t") + struct.pack(">iih", 1, 0, 0)
+        connection.sendall(frame(9, 1, 2, text(b"g") + struct.pack(">i", 1) + text(b"t") + struct.pack(">ii", 1, 0)))
+        assert read_frame(connection) == (struct.pack(">ii", 2, 1) + text(b"t") + struct.pack(">iiq", 1, 0, 17)
+                                          + text(note) + struct.pack(">h", 0))
 
 
 def test_acknowledged_records_survive_a_kill(broker):
