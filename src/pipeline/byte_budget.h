@@ -29,7 +29,6 @@ class ByteBudget {
     FRESHET_DCHECK(before >= bytes, "{} given back of {}", bytes, before);
   }
   [[nodiscard]] size_t used() const { return used_.load(std::memory_order_relaxed); }
-  [[nodiscard]] size_t bytes_max() const { return bytes_max_; }
 
  private:
   const size_t bytes_max_;

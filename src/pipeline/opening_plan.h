@@ -27,7 +27,6 @@
 namespace freshet::pipeline {
 
 struct OpeningFacts {
-  std::string pipeline;
   std::string group;
   std::string destination;  // "table a.b"
   uint64_t pipeline_hash = 0;

@@ -24,8 +24,7 @@ CommitMetadata ours(std::vector<OffsetRange> pending, uint64_t hash = 1, uint8_t
 
 /// Committed 100 of a log 0..1000, with that metadata.
 OpeningFacts facts(const std::string& metadata, int64_t committed = 100) {
-  return {.pipeline = "rows",
-          .group = "freshet.p.rows",
+  return {.group = "freshet.p.rows",
           .destination = "table a.b",
           .pipeline_hash = 1,
           .assigned = {.tp = {"events", 3},

@@ -33,8 +33,6 @@ PartitionWorker::PartitionWorker(const PartitionContext& context, kafka::Assigne
                .with("partition", fmt::format("{}", assigned_.tp))),
       jitter_(static_cast<uint32_t>(std::hash<TopicPartition>()(assigned_.tp))) {}
 
-// ---------------------------------------------------------------- what wants to run
-
 Backlog PartitionWorker::backlog() const {
   return {.positions = high_watermark_ == kNoOffset ? 0 : high_watermark_ - cut_,
           .bytes_per_position = bytes_per_position_,
@@ -158,7 +156,7 @@ void PartitionWorker::step_failed(Step step, const Error& error) {
   if (error.code() == Errc::kFenced) {
     log_.info("fenced: another member owns the partition", kv("confirmed", confirmed_));
     context_.probe.commit_refused();
-    fenced_ = abandoned_ = true;
+    abandoned_ = true;
     return;
   }
   if (!is_retriable(error.code()) && error.code() != Errc::kCancelled) {
@@ -175,8 +173,6 @@ void PartitionWorker::step_failed(Step step, const Error& error) {
               kv("in_ms", pause.count()), kv("error", error.message()));
   }
 }
-
-// ---------------------------------------------------------------- commits
 
 Result<void> PartitionWorker::commit(Offset offset, std::vector<OffsetRange> pending,
                                      WallMillis intent_time) {
@@ -235,11 +231,8 @@ Result<void> PartitionWorker::confirm() {
   return {};
 }
 
-// ---------------------------------------------------------------- opening
-
 Result<void> PartitionWorker::open() {
-  OpeningFacts facts{.pipeline = context_.pipeline,
-                     .group = context_.group,
+  OpeningFacts facts{.group = context_.group,
                      .destination = context_.sink.display(),
                      .pipeline_hash = context_.pipeline_hash,
                      .assigned = assigned_,
@@ -318,8 +311,6 @@ Result<void> PartitionWorker::skip_deleted(const Error& why) {
   report_deleted(deleted, begun);
   return {};
 }
-
-// ---------------------------------------------------------------- new ranges
 
 Result<std::optional<PreparedRange>> PartitionWorker::cut(BudgetShare share) {
   Offset from;
@@ -456,8 +447,6 @@ void PartitionWorker::range_landed(const PreparedRange& range, size_t rows) {
   if (!range.timestamps.empty()) newest_landed_ms_ = range.timestamps.newest_ms();
 }
 
-// ---------------------------------------------------------------- ranges in doubt
-
 Result<void> PartitionWorker::settle() {
   InDoubt doubt;
   {
@@ -504,8 +493,8 @@ Result<void> PartitionWorker::complete(const InDoubt& doubt, const RangePreparer
   FRESHET_ASSIGN(const auto outcome, context_.sink.replay(write, rows.batch(), rows.offsets()));
   context_.probe.insert_took(context_.clock.steady() - begun);
   log_.debug("in-doubt range settled", kv("range", doubt.range), kv("rows", outcome.rows),
-            kv("present", outcome.present), kv("replaced", outcome.replaced),
-            kv("inserted", outcome.inserted));
+             kv("present", outcome.present), kv("replaced", outcome.replaced),
+             kv("inserted", outcome.inserted));
   return {};
 }
 
@@ -577,8 +566,6 @@ Error PartitionWorker::stop_error(const DeadLetter& letter) const {
                   letter.path.empty() ? "the whole record" : letter.path, letter.detail));
 }
 
-// ---------------------------------------------------------------- told from outside
-
 void PartitionWorker::see_end(Offset high_watermark) {
   const std::lock_guard lock(mutex_);
   if (!opened_) return;
@@ -619,11 +606,6 @@ bool PartitionWorker::drained() const {
 std::optional<Error> PartitionWorker::failure() const {
   const std::lock_guard lock(mutex_);
   return failure_;
-}
-
-bool PartitionWorker::fenced() const {
-  const std::lock_guard lock(mutex_);
-  return fenced_;
 }
 
 bool PartitionWorker::holds_prepared() const {

@@ -123,7 +123,6 @@ class PartitionWorker {
   [[nodiscard]] bool drained() const;
   /// Set if the partition met something that only people can mend; the whole pipeline stops then.
   [[nodiscard]] std::optional<Error> failure() const;
-  [[nodiscard]] bool fenced() const;
   [[nodiscard]] bool holds_prepared() const;
   [[nodiscard]] const TopicPartition& tp() const { return assigned_.tp; }
   [[nodiscard]] PartitionStatus status() const;
@@ -180,7 +179,6 @@ class PartitionWorker {
   bool writer_cuts_ = false;  // the writer lane is cutting: the prepare lane must not
   bool closing_ = false;
   bool abandoned_ = false;
-  bool fenced_ = false;
   std::optional<Error> failure_;
   std::optional<Error> stop_error_;  // becomes the failure once all before it is confirmed
   bool confirm_failed_ = false;

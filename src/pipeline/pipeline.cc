@@ -134,8 +134,6 @@ class Pipeline::State {
   std::vector<std::jthread> threads_;
 };
 
-// ---------------------------------------------------------------- life
-
 void Pipeline::State::start() {
   probe_.started(parts_.clock.steady());
   if (!context_.guards.intent || !context_.guards.probe) {
@@ -221,8 +219,6 @@ void Pipeline::State::fail_with(const Error& error) {
   log_.error("pipeline stopped", kv("error", failure_->message()));
   close_all();
 }
-
-// ---------------------------------------------------------------- the group
 
 void Pipeline::State::poll_loop() {
   Millis pause{0};
@@ -340,8 +336,6 @@ void Pipeline::State::lose(const std::vector<TopicPartition>& tps) {
   }
 }
 
-// ---------------------------------------------------------------- steps
-
 Pipeline::State::Choice Pipeline::State::choose(SteadyTime now) {
   struct Candidate {
     SteadyTime due;
@@ -448,8 +442,6 @@ void Pipeline::State::work_loop() {
   wake_workers_.notify_all();
 }
 
-// ---------------------------------------------------------------- status
-
 PipelineStatus Pipeline::State::status() {
   PipelineStatus status;
   status.name = options_.settings.name;
@@ -486,8 +478,6 @@ PipelineStatus Pipeline::State::status() {
   probe_.fill(status, parts_.clock.steady());
   return status;
 }
-
-// ---------------------------------------------------------------- Pipeline
 
 Pipeline::Pipeline(std::unique_ptr<State> state) : state_(std::move(state)) {}
 Pipeline::~Pipeline() = default;

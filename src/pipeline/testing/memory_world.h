@@ -8,6 +8,7 @@
 #pragma once
 
 #include <algorithm>
+#include <atomic>
 #include <functional>
 #include <map>
 #include <mutex>
@@ -45,7 +46,7 @@ struct Incarnation {
   };
   std::function<void()> overtake = [] {};
   int calls = 0;
-  bool dead = false;
+  std::atomic<bool> dead = false;
 
   /// `effect(half)` changes the world.
   Result<void> act(std::string_view what, const std::function<Result<void>(bool half)>& effect) {

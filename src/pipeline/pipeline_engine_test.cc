@@ -1,0 +1,134 @@
+// The pipeline into real tables of the embedded engine; log and group are in memory.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <functional>
+#include <thread>
+
+#include "observe/log.h"
+#include "pipeline/pipeline.h"
+#include "pipeline/testing/memory_world.h"
+#include "pipeline/verify.h"
+#include "warehouse/testing/engine_fixture.h"
+
+namespace freshet::pipeline {
+namespace {
+
+using testing::Fate;
+using testing::Incarnation;
+using testing::MemoryWorld;
+
+const std::string kTopic = "events";
+const std::string kDlq = "p.rows.dlq";
+const std::string kSafe =
+    " SETTINGS non_replicated_deduplication_window = 1000, fsync_after_insert = 1,"
+    " fsync_part_directory = 1";
+
+class PipelineEngineTest : public warehouse::testing::EngineTest {
+ protected:
+  void SetUp() override {
+    warehouse::testing::EngineTest::SetUp();
+    configure_logging(LogLevel::kOff, LogFormat::kText);
+    world_.create_topic(kTopic, 2);
+    world_.create_topic(kDlq, 1);
+    settings_.name = "rows";
+    settings_.from = {kTopic};
+    settings_.flush = {.rows = 200, .bytes = 1 << 20, .after = Millis(20)};
+    settings_.workers = 2;
+  }
+
+  std::unique_ptr<Pipeline> start(Incarnation& self) {
+    auto table = sink::ClickHouseSink::open(*engine_, in_database("events"));
+    EXPECT_TRUE(table) << table.error().message();
+    auto pipeline = Pipeline::create(
+        {.platform = "p", .settings = settings_, .dead_letter_topic = kDlq},
+        {.consumer = std::make_unique<testing::MemoryConsumer>(world_, self, kTopic),
+         .sink = std::make_unique<ClickHouseRangeSink>(std::move(*table)),
+         .producer = producer_,
+         .metrics = metrics_});
+    EXPECT_TRUE(pipeline) << pipeline.error().message();
+    (*pipeline)->start();
+    return std::move(*pipeline);
+  }
+  void produce(const std::vector<std::string>& values) {
+    const std::lock_guard lock(world_.mutex);
+    for (int32_t p = 0; p < 2; ++p) world_.append({kTopic, p}, values);
+  }
+  static bool eventually(const std::function<bool()>& condition) {
+    const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(60);
+    while (!condition()) {
+      if (std::chrono::steady_clock::now() > deadline) return false;
+      std::this_thread::yield();
+    }
+    return true;
+  }
+  PipelineVerdict judge(Pipeline& pipeline) {
+    auto verdict = verify({.settings = settings_,
+                           .dead_letter_topic = kDlq,
+                           .consumer = pipeline.consumer(),
+                           .producer = producer_,
+                           .sink = pipeline.sink()});
+    EXPECT_TRUE(verdict) << verdict.error().message();
+    return std::move(*verdict);
+  }
+
+  MemoryWorld world_;
+  Incarnation self_;
+  testing::MemoryProducer producer_{world_, self_};
+  MetricRegistry metrics_;
+  config::PipelineSettings settings_;
+};
+
+TEST_F(PipelineEngineTest, rows_that_the_table_refuses_go_to_the_dead_letters_alone) {
+  run("CREATE TABLE " + in_database("events") +
+      " (id UInt64, kind LowCardinality(String), _topic LowCardinality(String), _partition UInt32,"
+      " _offset UInt64, CONSTRAINT c CHECK id != 77) ENGINE = MergeTree PARTITION BY id % 3"
+      " ORDER BY id" +
+      kSafe);
+  std::vector<std::string> values;
+  for (int i = 0; i < 150; ++i) values.push_back(fmt::format(R"({{"id":{},"kind":"a"}})", i));
+  values.emplace_back(R"({"id":"x"})");
+  produce(values);
+  auto pipeline = start(self_);
+  ASSERT_TRUE(eventually([&] { return pipeline->status().caught_up; }))
+      << to_json(pipeline->status());
+  const auto verdict = judge(*pipeline);
+  EXPECT_TRUE(verdict.exact()) << to_json(verdict);
+  EXPECT_EQ(verdict.in_table, 298U);
+  EXPECT_EQ(verdict.rejected, 4U);
+  EXPECT_TRUE(pipeline->stop(StopMode::kDrain));
+}
+
+TEST_F(PipelineEngineTest, a_new_owner_completes_what_a_dead_one_left) {
+  run("CREATE TABLE " + in_database("events") +
+      " (id UInt64, kind String, _topic LowCardinality(String), _partition UInt32, _offset UInt64)"
+      " ENGINE = ReplacingMergeTree PARTITION BY id % 3 ORDER BY id" +
+      kSafe);
+  for (int round = 0; round < 6; ++round) {
+    std::vector<std::string> values;
+    for (int i = 0; i < 90; ++i) {
+      values.push_back(fmt::format(R"({{"id":{},"kind":"b"}})", round * 60 + i));  // some replaced
+    }
+    produce(values);
+    // Dies at its n-th commit, before or after it took effect.
+    Incarnation dying;
+    dying.decide = [&](int call, std::string_view) {
+      if (call != 1 + round) return Fate::kOk;
+      return round % 2 == 0 ? Fate::kCrashAfter : Fate::kCrashBefore;
+    };
+    auto pipeline = start(dying);
+    ASSERT_TRUE(eventually([&] { return dying.dead || pipeline->status().caught_up; }));
+  }
+  auto pipeline = start(self_);
+  ASSERT_TRUE(eventually([&] { return pipeline->status().caught_up; }))
+      << to_json(pipeline->status());
+  run("OPTIMIZE TABLE " + in_database("events") + " FINAL");
+  const auto verdict = judge(*pipeline);
+  EXPECT_TRUE(verdict.exact()) << to_json(verdict);
+  EXPECT_EQ(verdict.records, 2U * 6 * 90);
+  EXPECT_GT(verdict.replaced, 0U);
+  EXPECT_TRUE(pipeline->stop(StopMode::kDrain));
+}
+
+}  // namespace
+}  // namespace freshet::pipeline
