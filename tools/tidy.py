@@ -14,7 +14,7 @@ from source_tree import ROOT, tracked_files
 LOOK_TWICE = {"header": 300, "source": 700, "test": 1000, "function": 70}
 SIZES = ROOT / "tools/tidy_sizes.json"
 FILE_BYTES_MAX = 500_000
-COLUMNS_MAX = 120
+COLUMNS_MAX = 120  # not of tests: expected text stays on the line it is on
 
 BANNED_NAME = re.compile(r"(^|[_/])(utils?|helpers?|common|misc|manager|stuff|impl2)([_.]|$)", re.IGNORECASE)
 # Spelled in pieces so that this file passes its own rules.
@@ -42,7 +42,7 @@ def line_findings(name, lines):
             yield f"{where}: swallowed exception: handle, log and count, or let it go on"
         if TEST.search(name) and SLEEP.search(line) and "tidy: a deadline guards this wait" not in line:
             yield f"{where}: sleep in a test: wait on a condition with a deadline"
-        if len(line) > COLUMNS_MAX and CODE.search(name) and "http" not in line:
+        if len(line) > COLUMNS_MAX and CODE.search(name) and "http" not in line and not TEST.search(name):
             yield f"{where}: {len(line)} columns, the limit is {COLUMNS_MAX}"
 
 

@@ -278,7 +278,7 @@ Result<bool> FileSource::Impl::next_file() {
   return true;
 }
 
-/// The end of the file for now. kIdle: wait here; kEvent: look again, here or in the next file.
+/// The end of the file as it is at this moment. kIdle: wait here; kEvent: look again, here or in the next file.
 Result<ReadStatus> FileSource::Impl::at_end(bool half_line) {
   if (settings_.follow) {
     FRESHET_TRY(reader_->stream().check_same_file(reader_->bytes_read()));
