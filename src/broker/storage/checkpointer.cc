@@ -110,7 +110,7 @@ void Checkpointer::loop() {
 
 Result<void> Checkpointer::prepare_files() {
   if (wal_.has_ready()) return {};
-  return wal_.prepare(/*zero_fill=*/true);
+  return wal_.prepare();
 }
 
 void Checkpointer::remove_paths() {

@@ -87,8 +87,7 @@ Result<void> LogStoreCore::start() {
     partitions_[tp] = std::make_shared<PartitionLog>(*this, std::move(state));
   }
   leader_epoch_ = unclean ? epoch + 1 : epoch;
-  // The first file is used at once; filling it with zeros first would only delay the start.
-  FRESHET_TRY(wal_files_.prepare(/*zero_fill=*/false));
+  FRESHET_TRY(wal_files_.prepare());
   FRESHET_TRY(wal_.start(recovered.wal_end));
   if (!unclean) recovered.point.wal_sequence = wal_.sequence();
   recovered.point.clean_shutdown = false;

@@ -4,6 +4,7 @@
 
 #include <fstream>
 
+#include "broker/storage/failing_disk.h"
 #include "broker/storage/recovery_point.h"
 #include "broker/storage/storage_fixture.h"
 #include "broker/storage/wal_format.h"
@@ -19,6 +20,12 @@ constexpr int kRecords = 6;
 
 class TornTail : public ::testing::Test {
  protected:
+  TornTail() { disk_.leave_out_syncs(); }
+  LogStoreOptions options(const std::filesystem::path& root) {
+    auto options = small_options(root);
+    options.disk = &disk_;
+    return options;
+  }
   static std::string value(int64_t i) { return fmt::format("value {}", i); }
 
   std::filesystem::path segment(const std::filesystem::path& root) {
@@ -27,7 +34,7 @@ class TornTail : public ::testing::Test {
 
   // A store as a SIGKILL leaves it.
   void write_store() {
-    const auto store = open_store(small_options(directory_.path()));
+    const auto store = open_store(options(directory_.path()));
     const auto log = create_partition(*store, kTp);
     for (int i = 0; i < kRecords; ++i) ASSERT_TRUE(append(*log, make_batch({value(i)})).ok());
     batch_bytes_ = make_batch({value(0)}).size();
@@ -41,7 +48,7 @@ class TornTail : public ::testing::Test {
 
   // All that is there, checked to be a prefix of what was written.
   size_t prefix_length(const std::filesystem::path& root) {
-    const auto store = open_store(small_options(root));
+    const auto store = open_store(options(root));
     const auto log = store ? store->find(kTp) : nullptr;
     if (!log) return 0;
     const auto values = read_all(*log);
@@ -57,6 +64,7 @@ class TornTail : public ::testing::Test {
   }
 
   TemporaryDirectory directory_;
+  FailingDisk disk_;
   size_t batch_bytes_ = 0;
 };
 
@@ -101,7 +109,7 @@ TEST_F(TornTail, write_ahead_log_torn_at_any_byte_keeps_the_whole_entries) {
 
 TEST_F(TornTail, damage_before_the_recovery_point_is_served_up_to_and_named) {
   {
-    const auto store = open_store(small_options(directory_.path()));
+    const auto store = open_store(options(directory_.path()));
     const auto log = create_partition(*store, kTp);
     for (int i = 0; i < kRecords; ++i) ASSERT_TRUE(append(*log, make_batch({value(i)})).ok());
     ASSERT_TRUE(store->close());
@@ -114,7 +122,7 @@ TEST_F(TornTail, damage_before_the_recovery_point_is_served_up_to_and_named) {
     const auto copied = copy();
     const auto path = segment(copied->path());
     std::ofstream(path, std::ios::binary) << damaged;
-    const auto store = open_store(small_options(copied->path()));
+    const auto store = open_store(options(copied->path()));
     const auto log = store->find(kTp);
     ASSERT_EQ(log->high_watermark(), Offset(kRecords));
     ASSERT_EQ(log->read(Offset(0), 1 << 20)->slices.at(0).bytes.size() >= 3 * batch_bytes, true);
@@ -148,14 +156,14 @@ TEST_F(TornTail, damaged_recovery_point_costs_time_but_no_record) {
 
 TEST_F(TornTail, segment_that_lost_synced_bytes_gives_no_offset_twice) {
   {
-    const auto store = open_store(small_options(directory_.path()));
+    const auto store = open_store(options(directory_.path()));
     const auto log = create_partition(*store, kTp);
     for (int i = 0; i < kRecords; ++i) ASSERT_TRUE(append(*log, make_batch({value(i)})).ok());
     ASSERT_TRUE(store->close());
   }
   const auto size = std::filesystem::file_size(segment(directory_.path()));
   std::filesystem::resize_file(segment(directory_.path()), size / 2 + 5);
-  const auto store = open_store(small_options(directory_.path()));
+  const auto store = open_store(options(directory_.path()));
   const auto log = store->find(kTp);
   EXPECT_EQ(log->high_watermark(), Offset(kRecords));
   EXPECT_EQ(append(*log, make_batch({"next"})).base_offset, Offset(kRecords));

@@ -8,7 +8,6 @@ namespace freshet::broker {
 namespace {
 
 constexpr std::string_view kExtension = ".wal";
-constexpr size_t kZeroChunkBytes = size_t{1} << 20;
 
 uint64_t random_salt() {
   std::random_device device;
@@ -69,7 +68,7 @@ Result<void> WalFiles::make_free(std::shared_ptr<WalFile> file) {
   return {};
 }
 
-Result<std::shared_ptr<WalFile>> WalFiles::make_new(bool zero_fill) {
+Result<std::shared_ptr<WalFile>> WalFiles::make_new() {
   auto wal_file = std::make_shared<WalFile>();
   uint32_t number = 0;
   {
@@ -80,13 +79,6 @@ Result<std::shared_ptr<WalFile>> WalFiles::make_new(bool zero_fill) {
   FRESHET_ASSIGN(auto file, disk_.open(wal_file->path, io::OpenMode::kCreate));
   auto made = [&]() -> Result<void> {
     FRESHET_TRY(file->allocate(options_.file_bytes));
-    if (zero_fill) {
-      const std::string zeros(std::min<uint64_t>(kZeroChunkBytes, options_.file_bytes), '\0');
-      for (uint64_t at = 0; at < options_.file_bytes; at += zeros.size()) {
-        const auto chunk = std::min<uint64_t>(zeros.size(), options_.file_bytes - at);
-        FRESHET_TRY(file->write(std::string_view(zeros).substr(0, chunk), at));
-      }
-    }
     FRESHET_TRY(file->sync());
     return disk_.sync_directory(options_.directory);
   }();
@@ -98,15 +90,15 @@ Result<std::shared_ptr<WalFile>> WalFiles::make_new(bool zero_fill) {
   return wal_file;
 }
 
-Result<void> WalFiles::prepare(bool zero_fill) {
-  auto prepared = prepare_one(zero_fill);
+Result<void> WalFiles::prepare() {
+  auto prepared = prepare_one();
   const std::lock_guard lock(mutex_);
   prepare_error_ = prepared ? std::nullopt : std::optional(prepared.error());
   changed_.notify_all();
   return prepared;
 }
 
-Result<void> WalFiles::prepare_one(bool zero_fill) {
+Result<void> WalFiles::prepare_one() {
   std::shared_ptr<WalFile> file;
   {
     const std::lock_guard lock(mutex_);
@@ -118,7 +110,7 @@ Result<void> WalFiles::prepare_one(bool zero_fill) {
     }
   }
   if (!file) {
-    FRESHET_ASSIGN(file, make_new(zero_fill));
+    FRESHET_ASSIGN(file, make_new());
   }
   // One thread prepares at a time, so files become ready in the order of their sequences.
   WalFileHeader header{.sequence = 0, .salt = random_salt()};

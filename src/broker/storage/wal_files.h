@@ -49,9 +49,9 @@ class WalFiles {
   /// becomes free.
   Result<void> adopt(const Found& found, bool in_use);
 
-  /// Makes one more file ready, from a free one or a new one. `zero_fill`: write a new file through
-  /// once. Success without doing anything if files_max are in use.
-  Result<void> prepare(bool zero_fill);
+  /// Makes one more file ready, from a free one or a new one. Success without doing anything if
+  /// files_max are in use.
+  Result<void> prepare();
   [[nodiscard]] bool has_ready() const;
   /// Waits for a ready file, and counts it as in use. The error of prepare() while that fails;
   /// kCancelled once stop() was called.
@@ -61,8 +61,8 @@ class WalFiles {
   void stop();
 
  private:
-  Result<void> prepare_one(bool zero_fill);
-  Result<std::shared_ptr<WalFile>> make_new(bool zero_fill);
+  Result<void> prepare_one();
+  Result<std::shared_ptr<WalFile>> make_new();
   Result<void> make_free(std::shared_ptr<WalFile> file);
 
   Disk& disk_;

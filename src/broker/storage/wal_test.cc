@@ -37,7 +37,7 @@ class Wal : public ::testing::Test {
 
 TEST_F(Wal, entries_come_back_in_order_and_stop_at_the_first_damage) {
   WalWriter writer(files_, kFileBytes, [](uint64_t) {});
-  ASSERT_TRUE(files_.prepare(true));
+  ASSERT_TRUE(files_.prepare());
   ASSERT_TRUE(writer.start(std::nullopt));
   for (const std::string topic : {"one", "two", "three"}) {
     add(writer, topic);
@@ -56,17 +56,17 @@ TEST_F(Wal, entries_come_back_in_order_and_stop_at_the_first_damage) {
 TEST_F(Wal, entries_of_a_files_former_life_are_never_read) {
   uint64_t switched_to = 0;
   WalWriter writer(files_, kFileBytes, [&](uint64_t sequence) { switched_to = sequence; });
-  ASSERT_TRUE(files_.prepare(true));
+  ASSERT_TRUE(files_.prepare());
   ASSERT_TRUE(writer.start(std::nullopt));
-  const std::string same_length = "former-topic";
+  const std::string same_length(4'000, 't');
   while (switched_to == 0) {
-    if (!files_.has_ready()) ASSERT_TRUE(files_.prepare(true));
+    if (!files_.has_ready()) ASSERT_TRUE(files_.prepare());
     add(writer, same_length);
     ASSERT_TRUE(writer.commit());
   }
   EXPECT_EQ(switched_to, 2U);
   ASSERT_TRUE(files_.release_before(2));
-  ASSERT_TRUE(files_.prepare(true));
+  ASSERT_TRUE(files_.prepare());
   // The first file is the third now, and full of entries that were valid in the first.
   EXPECT_TRUE(topics(read("0000.wal")).empty());
   while (switched_to == 2) {
@@ -81,7 +81,7 @@ TEST_F(Wal, entries_of_a_files_former_life_are_never_read) {
 }
 
 TEST_F(Wal, file_header_that_is_damaged_is_refused) {
-  ASSERT_TRUE(files_.prepare(true));
+  ASSERT_TRUE(files_.prepare());
   const auto bytes = read("0000.wal");
   ASSERT_TRUE(WalReader::open(bytes));
   for (size_t i = 0; i < 64; ++i) {
