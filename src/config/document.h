@@ -48,9 +48,9 @@ struct Node::Entry {
   Node value;
 };
 
-constexpr size_t kDocumentBytesMax = 4 * 1024 * 1024;
-constexpr size_t kDocumentNodesMax = 200'000;
-constexpr int kDocumentDepthMax = 32;
+inline constexpr size_t kDocumentBytesMax = 4 * 1024 * 1024;
+inline constexpr size_t kDocumentNodesMax = 200'000;
+inline constexpr int kDocumentDepthMax = 32;
 
 /// The document's root; none when the text is no YAML (the problem says where), so that nothing
 /// else can be said about it. Other mistakes go to `problems` and the tree is returned.
