@@ -1,6 +1,8 @@
 #include "app/source_thread.h"
 
 #include <algorithm>
+#include <string>
+#include <utility>
 
 #include "observe/log.h"
 
@@ -36,6 +38,7 @@ std::string SourceThread::failure() const {
 void SourceThread::run() {
   constexpr std::chrono::milliseconds kPauseMax{5000};
   std::chrono::milliseconds wait{100};
+  std::string said;
   while (true) {
     const auto result = runner_.run();
     if (result) return;
@@ -46,8 +49,12 @@ void SourceThread::run() {
       failure_ = fmt::format("source {}: {}", name_, result.error().message());
       return;
     }
-    logger.warn("source tries again", kv("source", name_), kv("reason", result.error().message()),
-                kv("after_ms", wait.count()));
+    // Once per kind of trouble: it may last for hours.
+    const std::string kind(errc_name(result.error().code()));
+    if (std::exchange(said, kind) != kind) {
+      logger.warn("source tries again until it succeeds", kv("source", name_),
+                  kv("reason", result.error().message()));
+    }
     if (!pause(wait)) return;
     wait = std::min(wait * 2, kPauseMax);
   }
