@@ -52,9 +52,9 @@ struct FileSlice {
   uint64_t size = 0;
 };
 
-/// Reads and appends one partition. Made and owned by LogStore; hand it on as shared_ptr, but use it
-/// no longer than the LogStore lives. Any thread may call any method; none but wait_past blocks on
-/// anything but the disk's page cache.
+/// Reads and appends one partition. Made and owned by LogStore; hand it on as shared_ptr, but use
+/// it no longer than the LogStore lives. Any thread may call any method; none but wait_past blocks
+/// on anything but the disk's page cache.
 ///
 /// Invariant: a segment never holds a byte that the write-ahead log has not made durable, so
 /// high_watermark() = log end = one past the last durable offset, and what can be read survives.
