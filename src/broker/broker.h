@@ -49,10 +49,12 @@ struct BrokerOptions {
   size_t topics_max = 20'000;
   size_t partitions_max = 100'000;
 
+  size_t append_queue_bytes_max = 64 << 20;  // accepted and not yet on disk; producers wait above
+
   size_t frame_bytes_max = 100 << 20;
   size_t connections_max = 10'000;
   size_t request_memory_max = 64 << 20;  // bytes of requests received and not yet answered
-  size_t pipelined_requests_max = 32;     // unanswered requests of one connection
+  size_t pipelined_requests_max = 32;    // unanswered requests of one connection
   Millis connection_idle_max{600'000};
   Millis write_stall_max{60'000};  // a client that reads nothing for so long is closed
 };

@@ -261,6 +261,33 @@ TEST_F(LocalConsumerTest, a_silent_member_loses_its_partitions) {
   }
 }
 
+TEST_F(LocalConsumerTest, a_full_append_queue_delays_commits_and_producers_and_fails_neither) {
+  BrokerOptions options;
+  options.data_dir = directory_ / "narrow";
+  options.listen = false;
+  options.append_queue_bytes_max = 1;  // whatever is queued fills it
+  auto broker = Broker::start(std::move(options), SystemClock::instance(), metrics_);
+  ASSERT_TRUE(broker);
+  broker_ = std::move(*broker);
+  create("t", 2);
+  const auto consumer = join();
+  next<Assigned>(*consumer);
+  std::vector<std::jthread> producers;
+  for (int p = 0; p < 3; ++p) {
+    producers.emplace_back([this, p] {
+      for (int i = 0; i < 50; ++i) produce({"t", p % 2}, "x");
+    });
+  }
+  for (int64_t i = 0; i < 50; ++i) {
+    const kafka::OffsetCommit commit{{"t", 0}, Offset(i), ""};
+    const auto committed = consumer->commit({&commit, 1});
+    ASSERT_TRUE(committed) << committed.error().message();
+  }
+  producers.clear();
+  EXPECT_EQ(consumer->bounds({"t", 0})->high_watermark, Offset(100));
+  EXPECT_EQ(consumer->bounds({"t", 1})->high_watermark, Offset(50));
+}
+
 TEST_F(LocalConsumerTest, everything_ends_when_the_broker_stops) {
   create("t", 1);
   const auto consumer = join();

@@ -7,13 +7,8 @@
 
 namespace freshet::broker {
 
-namespace {
-
-/// How long a caller is held while the append queue is full.
-constexpr std::chrono::seconds kRoomWait{30};
-
 /// The outcome of one produce() while its appends are on their way.
-struct Pending {
+struct LocalProducer::Pending {
   std::promise<Result<std::vector<Offset>>> promise;
   std::vector<Offset> offsets;
   std::atomic<size_t> outstanding = 1;
@@ -33,6 +28,11 @@ struct Pending {
     }
   }
 };
+
+namespace {
+
+/// How long a caller is held while the append queue is full.
+constexpr std::chrono::seconds kRoomWait{30};
 
 Errc code_of(AppendStatus status) {
   switch (status) {
@@ -66,6 +66,41 @@ Result<PartitionLogPtr> LocalProducer::find_log(const TopicPartition& tp) const 
   return log;
 }
 
+bool LocalProducer::try_append(PartitionLog& log, const std::shared_ptr<std::string>& batch,
+                               const std::shared_ptr<Pending>& pending, size_t index) {
+  // A full queue is answered on this thread, before append() returns.
+  auto refused = std::make_shared<bool>(false);
+  ++pending->outstanding;
+  log.append({batch, {batch->data(), batch->size()}},
+             [pending, index, refused, tp = log.tp()](AppendResult result) {
+               if (result.ok()) {
+                 pending->offsets[index] = result.base_offset;
+               } else if (result.status == AppendStatus::kOverloaded) {
+                 *refused = true;
+               } else {
+                 pending->failed(Error(code_of(result.status),
+                                       fmt::format("partition {}: {}", tp, result.message)));
+               }
+               pending->done();
+             });
+  return !*refused;
+}
+
+Result<void> LocalProducer::append(PartitionLog& log, std::string bytes,
+                                   const std::shared_ptr<Pending>& pending, size_t index) {
+  const auto batch = std::make_shared<std::string>(std::move(bytes));
+  const auto deadline = std::chrono::steady_clock::now() + kRoomWait;
+  do {
+    if (services_.stopping) return fail(Errc::kCancelled, "the broker is stopping");
+    if (!services_.store.wait_for_room(deadline)) {
+      return fail(Errc::kUnavailable,
+                  "partition {}: the append queue stayed full for {} s; is the disk that slow?",
+                  log.tp(), kRoomWait.count());
+    }
+  } while (!try_append(log, batch, pending, index));
+  return {};
+}
+
 Result<int32_t> LocalProducer::partition_count(const std::string& topic) {
   const TopicPtr found = services_.topics.find(topic);
   if (!found) return fail(Errc::kNotFound, "topic {} does not exist", topic);
@@ -84,28 +119,10 @@ std::future<Result<std::vector<Offset>>> LocalProducer::produce(
       pending->failed(std::move(log).error());
       break;
     }
-    if (services_.stopping) {
-      pending->failed(Error(Errc::kCancelled, "the broker is stopping"));
+    if (auto queued = append(**log, std::move(batches[i].batch), pending, i); !queued) {
+      pending->failed(std::move(queued).error());
       break;
     }
-    if (!services_.store.wait_for_room(std::chrono::steady_clock::now() + kRoomWait)) {
-      pending->failed(Error(Errc::kUnavailable,
-                            fmt::format("partition {}: the append queue stayed full for {} s; is "
-                                        "the disk that slow?",
-                                        tp, kRoomWait.count())));
-      break;
-    }
-    ++pending->outstanding;
-    (*log)->append(AppendBatches::from_string(std::move(batches[i].batch)),
-                   [pending, i, tp](AppendResult result) {
-                     if (result.ok()) {
-                       pending->offsets[i] = result.base_offset;
-                     } else {
-                       pending->failed(Error(code_of(result.status),
-                                             fmt::format("partition {}: {}", tp, result.message)));
-                     }
-                     pending->done();
-                   });
   }
   pending->done();
   return future;

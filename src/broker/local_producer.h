@@ -1,6 +1,9 @@
 // Appends from inside this process: no socket, no copy, the same group commit as TCP producers.
 #pragma once
 
+#include <memory>
+#include <string>
+
 #include "broker/services.h"
 #include "kafka/record_producer.h"
 
@@ -19,7 +22,15 @@ class LocalProducer final : public kafka::RecordProducer {
                                                       size_t bytes_max) override;
 
  private:
+  struct Pending;
+
   [[nodiscard]] Result<PartitionLogPtr> find_log(const TopicPartition& tp) const;
+  /// Waits for room in the append queue, then queues the batch.
+  Result<void> append(PartitionLog& log, std::string bytes, const std::shared_ptr<Pending>& pending,
+                      size_t index);
+  /// False if the queue was full after all: somebody else was faster.
+  static bool try_append(PartitionLog& log, const std::shared_ptr<std::string>& batch,
+                         const std::shared_ptr<Pending>& pending, size_t index);
 
   Services& services_;
 };

@@ -20,6 +20,7 @@ Result<std::unique_ptr<Node>> Node::open(BrokerOptions options, Clock& clock,
 Result<void> Node::open(Clock& clock, MetricRegistry& metrics) {
   LogStoreOptions store_options;
   store_options.directory = options_.data_dir;
+  store_options.append_queue_bytes_max = options_.append_queue_bytes_max;
   store_options.clock = &clock;
   store_options.metrics = &metrics;
   FRESHET_ASSIGN(store_, LogStore::open(std::move(store_options)));
@@ -47,6 +48,9 @@ Result<void> Node::open(Clock& clock, MetricRegistry& metrics) {
     gauges[i] = &probe_.groups_in(static_cast<GroupState>(i));
   }
   groups_->set_gauges(gauges);
+  groups_->set_on_room([store = store_.get()](std::move_only_function<void()> ready) {
+    store->on_room(std::move(ready));
+  });
   services_.reset(
       new Services{options_, clock, *store_, *topics_, *groups_, *producer_ids_, probe_});
   services_->advertised_host =

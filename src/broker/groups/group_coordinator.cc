@@ -286,7 +286,7 @@ void GroupCoordinator::deliver(Deliveries deliveries) {
 void GroupCoordinator::persist(const std::string& group, const PersistedGroup& value) {
   std::vector<KeyedChange> changes;
   changes.push_back({encode_group_key(group), encode_group_value(value)});
-  log_->write(std::move(changes), [this, group, generation = value.generation](Result<void> done) {
+  write(std::move(changes), [this, group, generation = value.generation](Result<void> done) {
     if (!done) {
       logger.error("a group's generation could not be written; its members join again",
                    kv("group", group), kv("error", done.error()));
@@ -303,6 +303,19 @@ void GroupCoordinator::persist(const std::string& group, const PersistedGroup& v
       collect(it->second, out, deliveries);
     }
     deliver(std::move(deliveries));
+  });
+}
+
+void GroupCoordinator::write(std::vector<KeyedChange> changes, KeyedLog::WriteDone done) {
+  std::vector<KeyedChange> again = changes;
+  log_->write(std::move(changes), [this, again = std::move(again),
+                                   done = std::move(done)](Result<void> written) mutable {
+    if (written || written.error().code() != Errc::kUnavailable || !on_room_) {
+      return done(std::move(written));
+    }
+    on_room_([this, again = std::move(again), done = std::move(done)]() mutable {
+      write(std::move(again), std::move(done));
+    });
   });
 }
 
@@ -444,7 +457,7 @@ void GroupCoordinator::forget_topics(std::span<const std::string> topics) {
     }
   }
   if (changes.empty()) return;
-  log_->write(std::move(changes), [](Result<void> written) {
+  write(std::move(changes), [](Result<void> written) {
     if (!written) {
       logger.warn("offsets of deleted topics stay in the log until the next start",
                   kv("error", written.error()));

@@ -82,7 +82,12 @@ class GroupCoordinator {
                                                         GroupSettings settings, Clock& clock);
   ~GroupCoordinator();
 
-  /// Both set once, before the first join.
+  /// Calls back once the log takes appends again; a commit must not fail because producers are
+  /// faster than the disk. Without it such a commit is answered as an error.
+  using OnRoom = std::function<void(std::move_only_function<void()>)>;
+
+  /// All set once, before the first join.
+  void set_on_room(OnRoom on_room) { on_room_ = std::move(on_room); }
   void set_wake_at(WakeAt wake_at);
   /// How many groups are in each state, by GroupState. The gauges outlive the coordinator.
   void set_gauges(const std::array<Gauge*, 5>& gauges);
@@ -143,6 +148,7 @@ class GroupCoordinator {
   void collect(Entry& entry, Outbox& out, Deliveries& deliveries);
   void deliver(Deliveries deliveries);
   void persist(const std::string& group, const PersistedGroup& value);
+  void write(std::vector<KeyedChange> changes, KeyedLog::WriteDone done);
   void commit_done(const std::string& group, uint64_t sequence,
                    std::vector<std::pair<TopicPartition, CommittedOffset>> offsets, bool durable);
   void arm(const Entry& entry);
@@ -154,6 +160,7 @@ class GroupCoordinator {
 
   const GroupSettings settings_;
   Clock& clock_;
+  OnRoom on_room_;
 
   mutable std::mutex mutex_;
   // Guarded by mutex_.
