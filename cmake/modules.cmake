@@ -27,6 +27,8 @@ function(freshet_check_edge from to)
   endif()
 endfunction()
 
+add_custom_target(engine_tests)  # every NAME_engine_test
+
 function(freshet_module name)
   cmake_parse_arguments(ARG "" "" "DEPS;LIBS;PCH" ${ARGN})
   set(dir ${CMAKE_SOURCE_DIR}/src/${name})
@@ -77,6 +79,7 @@ function(freshet_module name)
   if(engine_tests AND NOT FRESHET_SANITIZE)
     add_executable(${name}_engine_test ${engine_tests})
     target_link_libraries(${name}_engine_test PRIVATE freshet_${name} GTest::gmock GTest::gtest_main)
+    add_dependencies(engine_tests ${name}_engine_test)
     add_test(NAME engine.${name} COMMAND ${name}_engine_test --gtest_brief=1)
     set_tests_properties(engine.${name} PROPERTIES LABELS engine TIMEOUT 300)
   endif()

@@ -141,7 +141,7 @@ def unit(run):
 
 
 def engine(run):
-    counts = run.build("release")
+    counts = run.build("release", "freshet", "engine_tests", "broker_for_tests")
     if "release" not in run.broken_builds:
         program = ROOT / "build/freshet"
         program.unlink(missing_ok=True)

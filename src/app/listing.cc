@@ -15,7 +15,7 @@ bool is_number(const Value& value) {
 std::string table_text(const Value& value) {
   if (const auto* flag = std::get_if<bool>(&value)) return *flag ? "yes" : "no";
   if (const auto* number = std::get_if<int64_t>(&value)) return with_thousands(*number);
-  if (const auto* number = std::get_if<double>(&value)) return fmt::format("{:.1f}", *number);
+  if (const auto* number = std::get_if<double>(&value)) return fmt::format("{:.2f}", *number);
   if (const auto* text = std::get_if<std::string>(&value)) return *text;
   return "-";
 }

@@ -68,6 +68,9 @@ class IngestBench {
 
   const IngestBenchSettings& settings_;
   EmbeddedServices& services_;
+  // Of the last phase with a pipeline. Where records wait in the log on purpose it says nothing.
+  double visible_p50_ms_ = 0;
+  double visible_p99_ms_ = 0;
 };
 
 Result<void> IngestBench::wait_for_merges() {
@@ -100,8 +103,8 @@ Result<PhaseResult> IngestBench::run(const std::string& phase, config::Platform 
   result.cost = meter.cost();
   if (has_pipeline) {
     const auto status = runtime->pipelines().front();
-    result.p50_ms = status.visible_p50_ms;
-    result.p99_ms = status.visible_p99_ms;
+    visible_p50_ms_ = status.visible_p50_ms;
+    visible_p99_ms_ = status.visible_p99_ms;
     FRESHET_ASSIGN(const auto verdicts, runtime->verify(std::nullopt));
     result.missing = verdicts.front().missing;
     result.doubled = verdicts.front().doubled;
@@ -140,7 +143,10 @@ Result<PhaseResult> IngestBench::latency() {
   const auto events = static_cast<uint64_t>(settings_.latency_rate * settings_.latency_seconds);
   platform.sources.push_back(generated("latency", events, settings_.latency_rate));
   platform.pipelines.front().flush.after = 100ms;
-  return run("latency", std::move(platform), events);
+  FRESHET_ASSIGN(auto result, run("latency", std::move(platform), events));
+  result.p50_ms = visible_p50_ms_;
+  result.p99_ms = visible_p99_ms_;
+  return result;
 }
 
 /// Cuts the ranges of the pre-filled topic as the pipeline does and keeps their blocks.
