@@ -1,8 +1,10 @@
 #include "broker/storage/mapped_file.h"
 
 #include <sys/mman.h>
+#include <unistd.h>
 
 #include <cerrno>
+#include <utility>
 
 namespace freshet::broker {
 
@@ -15,6 +17,21 @@ Result<std::shared_ptr<const MappedFile>> MappedFile::map(const io::File& file, 
   }
   return std::shared_ptr<const MappedFile>(
       new MappedFile(static_cast<const char*>(data), capacity));
+}
+
+std::shared_ptr<const void> MappedFile::lend(std::shared_ptr<const MappedFile> file,
+                                             uint64_t position, uint64_t size) {
+  // Below this the system call costs more than the pages weigh.
+  constexpr uint64_t kWorthwhile = 128 * 1024;
+  if (size < kWorthwhile) return file;
+  const char* const data = file->data() + position;
+  return {data, [file = std::move(file), position, size](const void*) {
+            static const auto page = static_cast<uint64_t>(::sysconf(_SC_PAGESIZE));
+            const uint64_t first = position / page * page;
+            // Only advice: a failure changes nothing but the resident set.
+            static_cast<void>(::madvise(const_cast<char*>(file->data()) + first,
+                                        position + size - first, MADV_DONTNEED));
+          }};
 }
 
 MappedFile::~MappedFile() { ::munmap(const_cast<char*>(data_), capacity_); }

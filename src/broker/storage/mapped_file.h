@@ -20,6 +20,12 @@ class MappedFile {
   MappedFile(const MappedFile&) = delete;
   MappedFile& operator=(const MappedFile&) = delete;
 
+  /// Keeps the mapping alive for a reader of these bytes. When the last copy goes, a large run of
+  /// pages leaves this process's resident set: they stay in the page cache, and whoever reads them
+  /// again maps them again.
+  [[nodiscard]] static std::shared_ptr<const void> lend(std::shared_ptr<const MappedFile> file,
+                                                        uint64_t position, uint64_t size);
+
   [[nodiscard]] const char* data() const { return data_; }
   [[nodiscard]] uint64_t capacity() const { return capacity_; }
 

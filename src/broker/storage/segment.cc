@@ -260,11 +260,11 @@ Result<SegmentRun> Segment::read(uint64_t position, size_t bytes_max) const {
   if (!any) {
     return fail(Errc::kOutOfRange, "segment {} has no batch at byte {}", path().native(), position);
   }
-  SegmentRun run{.slice = {.owner = at.mapping, .bytes = {}},
-                 .position = position,
-                 .next_offset = at.at_least};
-  run.slice.bytes = {at.mapping->data() + position, at.position - position};
-  return run;
+  const uint64_t size = at.position - position;
+  return SegmentRun{.slice = {.owner = MappedFile::lend(at.mapping, position, size),
+                              .bytes = {at.mapping->data() + position, size}},
+                    .position = position,
+                    .next_offset = at.at_least};
 }
 
 Result<std::vector<kafka::LogSlice>> Segment::batches(uint64_t from, uint64_t to) const {
