@@ -4,6 +4,7 @@
 #include <array>
 #include <functional>
 #include <memory>
+#include <string>
 
 #include "kafka/client/librdkafka.h"
 #include "kafka/client/topic_partition_list.h"
@@ -67,6 +68,17 @@ Result<void> check_topic_results(const rd_kafka_topic_result_t* const* results, 
   return {};
 }
 
+/// The addresses that the client was given.
+std::string bootstrap_of(rd_kafka_t* client) {
+  std::string servers(512, '\0');
+  size_t size = servers.size();
+  const auto found =
+      rd_kafka_conf_get(rd_kafka_conf(client), "bootstrap.servers", servers.data(), &size);
+  if (found != RD_KAFKA_CONF_OK) return "the address given";
+  servers.resize(size > 0 ? std::min(size, servers.size()) - 1 : 0);
+  return servers;
+}
+
 Result<Owned<const rd_kafka_metadata_t>> fetch_metadata(rd_kafka_t* client, rd_kafka_topic_t* topic,
                                                         std::chrono::milliseconds timeout) {
   const rd_kafka_metadata_t* metadata = nullptr;
@@ -74,9 +86,9 @@ Result<Owned<const rd_kafka_metadata_t>> fetch_metadata(rd_kafka_t* client, rd_k
                                       &metadata, to_millis(timeout));
   if (code != RD_KAFKA_RESP_ERR_NO_ERROR) {
     return std::unexpected(client_error(
-        code, fmt::format("no Kafka broker answered within {} ms; check the address and that it "
-                          "is running there",
-                          timeout.count())));
+        code, fmt::format("no Kafka broker answered at {} within {} ms; check the address and that "
+                          "it is running there",
+                          bootstrap_of(client), timeout.count())));
   }
   return Owned<const rd_kafka_metadata_t>(metadata);
 }
