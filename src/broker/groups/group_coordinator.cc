@@ -368,19 +368,19 @@ void GroupCoordinator::commit(const std::string& group, const MemberIdentity& wh
   if (refused != ErrorCode::kNone) std::ranges::fill(codes, refused);
   if (changes.empty()) return done(std::move(codes));
 
-  log_->write(std::move(changes),
-              [this, group, sequence, accepted = std::move(accepted), codes = std::move(codes),
-               done = std::move(done)](Result<void> written) mutable {
-                if (!written) {
-                  logger.error("offsets could not be written", kv("group", group),
-                               kv("error", written.error()));
-                  for (ErrorCode& code : codes) {
-                    if (code == ErrorCode::kNone) code = ErrorCode::kCoordinatorNotAvailable;
-                  }
-                }
-                commit_done(group, sequence, std::move(accepted), written.has_value());
-                done(std::move(codes));
-              });
+  write(std::move(changes),
+        [this, group, sequence, accepted = std::move(accepted), codes = std::move(codes),
+         done = std::move(done)](Result<void> written) mutable {
+          if (!written) {
+            logger.error("offsets could not be written", kv("group", group),
+                         kv("error", written.error()));
+            for (ErrorCode& code : codes) {
+              if (code == ErrorCode::kNone) code = ErrorCode::kCoordinatorNotAvailable;
+            }
+          }
+          commit_done(group, sequence, std::move(accepted), written.has_value());
+          done(std::move(codes));
+        });
 }
 
 void GroupCoordinator::commit_done(const std::string& group, uint64_t sequence,
