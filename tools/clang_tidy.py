@@ -3,6 +3,9 @@
 
 With --budget SECONDS no new file is begun after that time: newest changes first, the rest is left to a later
 run (`make tidy` and `make test-all` have no budget). Needs the compile database of the tidy preset.
+
+--held looks only at the files of tools/clang_tidy_held.txt, which are held clean by `make test`. The list only
+grows: `make tidy` looks at every file and names those that are not clean yet.
 """
 
 import argparse
@@ -28,13 +31,17 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--jobs", type=int, default=os.cpu_count())
     parser.add_argument("--budget", type=float, default=float("inf"), help="seconds")
+    parser.add_argument("--held", action="store_true", help="only the files that are held clean")
     parser.add_argument("files", nargs="*", help="default: every source below src/")
     arguments = parser.parse_args()
     if not (DATABASE / "compile_commands.json").is_file():
         sys.exit("clang_tidy: no compile database; run: cmake --preset tidy")
 
     hashes, cache = ContentHash((ROOT / ".clang-tidy").read_text()), ResultCache("clang_tidy")
-    files = [(ROOT / name).resolve() for name in arguments.files] or sources(".cc")
+    names = arguments.files
+    if arguments.held:
+        names = (ROOT / "tools/clang_tidy_held.txt").read_text().split()
+    files = [(ROOT / name).resolve() for name in names] or sources(".cc")
     todo = [path for path in files if not cache.has(path, hashes.of(path))]
     todo.sort(key=lambda path: path.stat().st_mtime, reverse=True)
     deadline = time.monotonic() + arguments.budget
