@@ -207,6 +207,13 @@ Result<OffsetPresence> ClickHouseSink::probe(const TopicPartition& tp, OffsetRan
 Result<std::vector<RowVerdict>> ClickHouseSink::account(const TopicPartition& tp,
                                                         const ColumnBatch& batch,
                                                         std::span<const Offset> offsets) {
+  return judge(tp, batch, offsets, Survivor::kAnyOrigin);
+}
+
+Result<std::vector<RowVerdict>> ClickHouseSink::judge(const TopicPartition& tp,
+                                                      const ColumnBatch& batch,
+                                                      std::span<const Offset> offsets,
+                                                      Survivor survivor) {
   FRESHET_CHECK_EQ(offsets.size(), batch.rows());
   std::vector<RowVerdict> verdicts(offsets.size(), RowVerdict::kPresent);
   if (offsets.empty()) return verdicts;
@@ -223,7 +230,7 @@ Result<std::vector<RowVerdict>> ClickHouseSink::account(const TopicPartition& tp
   const EncodedBlock block = encode(tp, select_rows(batch, absent), absent_offsets);
   FRESHET_ASSIGN_CONTEXT(
       const std::vector<uint64_t> replaced,
-      find_replaced(state_->engine, state_->plan, block.bytes, state_->column_names),
+      find_replaced(state_->engine, state_->plan, block.bytes, state_->column_names, survivor),
       "table {}: looking for the rows that replaced {} absent ones",
       state_->plan.table.name.display(), absent.size());
   OffsetPresence replaced_offsets({.first = first, .last = last});
@@ -353,8 +360,8 @@ Result<ReplayOutcome> ClickHouseSink::replay(const RangeWrite& write, const Colu
                            "{}", context);
     return outcome;
   }
-  FRESHET_ASSIGN_CONTEXT(const std::vector<RowVerdict> before, account(write.tp, batch, offsets),
-                         "{}", context);
+  FRESHET_ASSIGN_CONTEXT(const std::vector<RowVerdict> before,
+                         judge(write.tp, batch, offsets, Survivor::kSameOrigin), "{}", context);
   std::vector<size_t> missing;
   for (size_t row = 0; row < before.size(); ++row) {
     outcome.present += before[row] == RowVerdict::kPresent ? 1 : 0;

@@ -28,6 +28,8 @@
 
 namespace freshet::sink {
 
+enum class Survivor;  // sink/row_account.h
+
 /// What stands in a column for a record that has no such field.
 enum class WhenMissing {
   kConstant,    // SinkColumn::constant: the column's DEFAULT, evaluated once, or the type's zero
@@ -168,6 +170,8 @@ class ClickHouseSink {
  private:
   struct State;
   explicit ClickHouseSink(std::unique_ptr<State> state);
+  Result<std::vector<RowVerdict>> judge(const TopicPartition& tp, const ColumnBatch& batch,
+                                        std::span<const Offset> offsets, Survivor survivor);
   std::unique_ptr<State> state_;
 };
 

@@ -35,7 +35,7 @@ std::string create_rows_table(const TablePlan& plan) {
   return sql + ") ENGINE = Memory";
 }
 
-std::string replaced_query(const TablePlan& plan) {
+std::string replaced_query(const TablePlan& plan, Survivor survivor) {
   const std::string key = fmt::format("tuple({})", plan.table.sorting_key);
   const std::string partition = plan.table.partition_key.empty()
                                     ? "tuple(0)"
@@ -43,10 +43,14 @@ std::string replaced_query(const TablePlan& plan) {
   const std::string version = plan.table.version_column.empty()
                                   ? "0"
                                   : warehouse::quote_identifier(plan.table.version_column);
-  const std::string wins = plan.table.version_column.empty()
-                               ? "(s._freshet_t != r._freshet_t OR s._freshet_p != r._freshet_p OR "
-                                 "s._freshet_o > r._freshet_o)"
-                               : "s._freshet_v >= r._freshet_v";
+  std::string_view wins = "s._freshet_v >= r._freshet_v";
+  if (plan.table.version_column.empty()) {
+    wins = survivor == Survivor::kAnyOrigin
+               ? "(s._freshet_t != r._freshet_t OR s._freshet_p != r._freshet_p OR "
+                 "s._freshet_o > r._freshet_o)"
+               : "s._freshet_t = r._freshet_t AND s._freshet_p = r._freshet_p AND "
+                 "s._freshet_o > r._freshet_o";
+  }
   // Names that no column of the table has; the inner IN lets the primary key skip what cannot
   // match.
   const std::string values = fmt::format(
@@ -64,15 +68,17 @@ std::string replaced_query(const TablePlan& plan) {
 
 Result<std::vector<uint64_t>> find_replaced(warehouse::Engine& engine, const TablePlan& plan,
                                             std::string_view block,
-                                            const std::vector<std::string>& columns) {
+                                            const std::vector<std::string>& columns,
+                                            Survivor survivor) {
   // One connection throughout: the temporary table lives in its session.
   FRESHET_ASSIGN(warehouse::Connection session, engine.connect());
   FRESHET_TRY(session.query(create_rows_table(plan), "Null"));
   const warehouse::InsertStatement insert{
       .table = "_freshet_rows", .columns = columns, .settings = {{"async_insert", "0"}}};
   FRESHET_TRY(session.insert(insert, std::span(&block, 1)));
-  FRESHET_ASSIGN(const warehouse::QueryResult result,
-                 session.query(replaced_query(plan), "Native", {{"transform_null_in", "1"}}));
+  FRESHET_ASSIGN(
+      const warehouse::QueryResult result,
+      session.query(replaced_query(plan, survivor), "Native", {{"transform_null_in", "1"}}));
   FRESHET_ASSIGN(const std::vector<warehouse::NativeBlock> blocks,
                  warehouse::decode_native(result.bytes));
   std::vector<uint64_t> offsets;
