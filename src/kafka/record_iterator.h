@@ -49,7 +49,9 @@ class RecordIterator {
         !read_field(at, record_end, record.value)) [[unlikely]] {
       return false;
     }
-    record.offset = base_offset_ + offset_delta;
+    // Wraps for a batch that nobody checked; check_batch refuses offsets that could.
+    record.offset = Offset(static_cast<int64_t>(static_cast<uint64_t>(base_offset_.value()) +
+                                                static_cast<uint64_t>(int64_t{offset_delta})));
     // Wraps instead of overflowing: the delta is whatever the producer wrote.
     // Unsigned, because the sum may wrap: the delta is whatever the producer wrote.
     record.timestamp_ms = static_cast<int64_t>(
