@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "base/testing/source_tree.h"
 #include "kafka/record_batch_builder.h"
 #include "kafka/record_iterator.h"
 
@@ -40,7 +41,9 @@ std::vector<OwnedRecord> expected_records() {
 }
 
 std::string load_hex(const std::string& name) {
-  std::ifstream file(std::filesystem::path(__FILE__).parent_path() / "testdata" / "batches" / name);
+  const auto path = freshet::testing::source_tree() / "src/kafka/testdata/batches" / name;
+  std::ifstream file(path);
+  EXPECT_TRUE(file.is_open()) << path;
   std::string bytes;
   for (std::string line; std::getline(file, line);) {
     for (size_t i = 0; i + 1 < line.size(); i += 2) {

@@ -11,6 +11,7 @@
 #include <set>
 
 #include "base/check.h"
+#include "base/testing/source_tree.h"
 #include "kafka/messages/all.h"
 #include "kafka/wire/codec.h"
 
@@ -148,7 +149,7 @@ std::string from_hex(std::string_view hex) {
 
 std::vector<Golden> load_goldens() {
   std::vector<Golden> goldens;
-  const auto directory = fs::path(__FILE__).parent_path().parent_path() / "testdata" / "messages";
+  const auto directory = freshet::testing::source_tree() / "src/kafka/testdata/messages";
   for (const auto& entry : fs::directory_iterator(directory)) {
     std::ifstream file(entry.path());
     for (std::string line; std::getline(file, line);) {

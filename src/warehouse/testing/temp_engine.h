@@ -11,6 +11,7 @@
 #include <system_error>
 #include <utility>
 
+#include "base/testing/source_tree.h"
 #include "warehouse/engine.h"
 
 namespace freshet::warehouse::testing {
@@ -34,14 +35,10 @@ class TempDirectory {
   std::string path_;
 };
 
-/// The library of this source tree, for test programs built outside it; empty elsewhere.
+/// The library that scripts/setup put into the source tree; empty when it is not there.
 inline std::string library_of_source_tree() {
-  const std::filesystem::path file(__FILE__);
-  for (auto dir = file.parent_path(); dir.has_relative_path(); dir = dir.parent_path()) {
-    const auto library = dir / ".deps" / "libchdb-26.7.3-stable.1" / "libchdb.so";
-    if (std::filesystem::exists(library)) return library.string();
-  }
-  return {};
+  const auto library = freshet::testing::source_tree() / ".deps/libchdb-26.7.3-stable.1/libchdb.so";
+  return std::filesystem::exists(library) ? library.string() : std::string();
 }
 
 inline EngineOptions engine_options(std::string path) {
