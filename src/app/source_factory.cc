@@ -19,6 +19,11 @@ source::FileFormat file_format(config::FileFormat format) {
   return source::FileFormat::kAuto;
 }
 
+source::BadLinePolicy bad_line_policy(config::OnBadLine policy) {
+  return policy == config::OnBadLine::kSkip ? source::BadLinePolicy::kSkip
+                                            : source::BadLinePolicy::kStop;
+}
+
 kafka::Codec batch_codec(config::BatchCodec codec) {
   switch (codec) {
     case config::BatchCodec::kNone:
@@ -56,7 +61,9 @@ Result<std::unique_ptr<source::EventSource>> make_file_source(const config::File
                                              .key = key,
                                              .nulls = settings.nulls,
                                              .text = settings.text,
-                                             .delimiter = settings.delimiter}));
+                                             .delimiter = settings.delimiter,
+                                             .on_bad_line = bad_line_policy(settings.on_bad_line),
+                                             .line_bytes_max = settings.line_bytes_max}));
   return source;
 }
 

@@ -43,7 +43,8 @@ sources:
     key: user_id
     codec: lz4
   history:
-    file: { path: "input/*.csv.gz", nulls: [NA], text: tailnum, delimiter: ";" }
+    file: { path: "input/*.csv.gz", nulls: [NA], text: tailnum, delimiter: ";", on_bad_line: skip,
+            line_bytes_max: 4MiB }
     to: flights
   clicks: { generate: { kind: clickstream }, to: clicks, encode: json }
 pipelines:
@@ -94,6 +95,8 @@ TEST(LoadPlatform, reads_every_key) {
   EXPECT_THAT(history.nulls, ElementsAre("NA"));
   EXPECT_THAT(history.text, ElementsAre("tailnum"));
   EXPECT_EQ(history.delimiter, ';');
+  EXPECT_EQ(history.on_bad_line, OnBadLine::kSkip);
+  EXPECT_EQ(history.line_bytes_max, 4u << 20);
   EXPECT_EQ(std::get<GenerateSettings>(platform.sources[2].from).kind, GenerateKind::kClickstream);
 
   ASSERT_THAT(platform.pipelines, SizeIs(2));

@@ -47,6 +47,10 @@ struct GenerateSettings {
   std::optional<std::chrono::milliseconds> start;
 };
 
+/// What happens to a line that cannot be a record: CSV with other cells than the header, or longer
+/// than line_bytes_max. A line that is not JSON is a record, and becomes a dead letter.
+enum class OnBadLine { kStop, kSkip };
+
 /// kAuto: by the name: .csv (.csv.gz, .csv.zst) is CSV, anything else JSON lines.
 enum class FileFormat { kAuto, kJson, kCsv };
 
@@ -58,6 +62,8 @@ struct FileSettings {
   std::vector<std::string> nulls;  // CSV: cells that mean null, such as NA
   std::vector<std::string> text;   // CSV: columns that stay strings even if they look like numbers
   char delimiter = ',';            // CSV
+  OnBadLine on_bad_line = OnBadLine::kStop;
+  uint64_t line_bytes_max = 1ULL << 20;
 };
 
 enum class BatchCodec { kNone, kGzip, kSnappy, kLz4, kZstd };

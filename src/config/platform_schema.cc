@@ -218,6 +218,15 @@ Section<FileSettings> file_section(const std::string& directory) {
             {"CSV: columns that stay text even where they look like numbers.", "[zip_code]"})
       .key("delimiter", &FileSettings::delimiter, delimiter_kind(),
            {"CSV: what stands between cells.", "\";\""})
+      .key("on_bad_line", &FileSettings::on_bad_line,
+           choice_kind<OnBadLine>({{"stop", OnBadLine::kStop}, {"skip", OnBadLine::kSkip}}),
+           {"A line that cannot be a record (CSV with other cells than its header, or too long): "
+            "stop the source, or leave the line out with a warning.",
+            "skip"})
+      .key("line_bytes_max", &FileSettings::line_bytes_max, byte_size_kind(16, 64 * kMiB),
+           {"Longer lines are bad lines. Fixed once the source has published. A topic takes "
+            "batches of 1 MiB unless its max.message.bytes says more.",
+            "4MiB"})
       .check([directory](const Place& place, FileSettings& settings) {
         const std::string& path = settings.path;
         const bool packed = path.ends_with(".gz") || path.ends_with(".zst");

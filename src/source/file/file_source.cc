@@ -124,12 +124,13 @@ Result<void> FileSource::Impl::open() {
   return {};
 }
 
+// on_bad_line is not part of it: up to the first bad line both policies make the same events, and
+// only one of them goes on from there, so a source that stopped may go on with `skip`.
 std::string FileSource::Impl::fingerprint() const {
-  return fingerprint_of(
-      fmt::format("file 1 {:?} {} {:?} {} {} {:?} {} {}", files_.pattern_name(),
-                  static_cast<int>(settings_.format), settings_.key, settings_.nulls,
-                  settings_.text, std::string_view(&settings_.delimiter, 1),
-                  static_cast<int>(settings_.on_bad_line), settings_.line_bytes_max));
+  return fingerprint_of(fmt::format(
+      "file 2 {:?} {} {:?} {} {} {:?} {}", files_.pattern_name(),
+      static_cast<int>(settings_.format), settings_.key, settings_.nulls, settings_.text,
+      std::string_view(&settings_.delimiter, 1), settings_.line_bytes_max));
 }
 
 uint32_t FileSource::Impl::names_crc(size_t file) const {
@@ -278,7 +279,8 @@ Result<bool> FileSource::Impl::next_file() {
   return true;
 }
 
-/// The end of the file as it is at this moment. kIdle: wait here; kEvent: look again, here or in the next file.
+/// The end of the file as it is at this moment. kIdle: wait here; kEvent: look again, here or in
+/// the next file.
 Result<ReadStatus> FileSource::Impl::at_end(bool half_line) {
   if (settings_.follow) {
     FRESHET_TRY(reader_->stream().check_same_file(reader_->bytes_read()));
@@ -389,7 +391,8 @@ void FileSource::Impl::make_json_event(std::string_view line) {
 Result<bool> FileSource::Impl::bad_line(uint64_t line_number, Error error) {
   if (settings_.on_bad_line == BadLinePolicy::kStop) {
     return std::unexpected(
-        std::move(error).with_context(fmt::format("{}:{}", files_.path(file_), line_number)));
+        Error(error.code(), error.message() + "; mend it, or set on_bad_line: skip")
+            .with_context(fmt::format("{}:{}", files_.path(file_), line_number)));
   }
   if (++bad_lines_ <= kBadLinesLogged) {
     logger.warn("a line was left out", kv("file", files_.path(file_)), kv("line", line_number),

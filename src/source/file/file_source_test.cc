@@ -167,6 +167,22 @@ TEST_F(FileSourceTest, a_bad_line_stops_with_its_place_or_is_counted) {
   EXPECT_THAT(read_all(at("g.csv"))[0], HasSubstr("g.csv:1: header row: column 2"));
 }
 
+TEST_F(FileSourceTest, a_source_that_stopped_at_a_bad_line_goes_on_with_skip) {
+  write("f.csv", "a,b\n1,2\n3\n4,5\n");
+  auto settings = at("f.csv");
+  auto stopped = FileSource::create(settings).value();
+  SourceEvent event;
+  ASSERT_EQ(stopped->read(event).value(), ReadStatus::kEvent);
+  const auto refused = stopped->read(event);
+  ASSERT_FALSE(refused);
+  EXPECT_THAT(refused.error().message(), HasSubstr("set on_bad_line: skip"));
+  settings.on_bad_line = BadLinePolicy::kSkip;
+  auto source = FileSource::create(settings).value();
+  EXPECT_EQ(source->fingerprint(), stopped->fingerprint());
+  ASSERT_TRUE(source->seek(stopped->position()));
+  EXPECT_THAT(read_all(*source), ElementsAre(R"({"a":4,"b":5})"));
+}
+
 TEST_F(FileSourceTest, a_line_over_the_limit_is_an_error_with_its_place) {
   write("a.jsonl", "{}\n" + std::string(2'000'000, 'x') + "\n{\"after\":1}\n");
   auto settings = at("a.jsonl");
