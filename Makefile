@@ -36,7 +36,7 @@ fmt: setup ## format C++ sources in place
 	  xargs -0 clang-format-19 -i
 
 tidy: setup ## clang-tidy over every source (results are cached by content)
-	@cmake --preset tidy --log-level=WARNING && $(PYTHON) tools/clang_tidy.py --jobs $(JOBS)
+	@JOBS=$(JOBS) scripts/build tidy clang_tidy_aids && $(PYTHON) tools/clang_tidy.py --jobs $(JOBS)
 
 clean: ## remove build trees (data directories stay)
 	@rm -rf build

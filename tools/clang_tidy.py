@@ -1,11 +1,9 @@
 #!/usr/bin/env python3
-"""Runs clang-tidy over the sources; what passed is remembered by content of the file and its headers.
+"""Runs clang-tidy over the project's C++ sources; what passed is remembered by content of the file and its headers.
 
-With --budget SECONDS no new file is begun after that time: newest changes first, the rest is left to a later
-run (`make tidy` and `make test-all` have no budget). Needs the compile database of the tidy preset.
-
---held looks only at the files of tools/clang_tidy_held.txt, which are held clean by `make test`. The list only
-grows: `make tidy` looks at every file and names those that are not clean yet.
+With --budget SECONDS no new file is begun after that time. What changed last comes first, what is left over is
+counted, never called clean, and waits for a later run (`make tidy` and `make test-all` have no budget).
+Needs the aids that `scripts/build tidy clang_tidy_aids` makes (cmake/clang_tidy.cmake).
 """
 
 import argparse
@@ -15,35 +13,44 @@ import subprocess
 import sys
 import time
 
-from source_tree import ROOT, SOURCE, ContentHash, ResultCache, sources
+from source_tree import ROOT, ContentHash, ResultCache, latest_changes, tracked_files
 
-DATABASE = ROOT / "build/tidy"
+BUILD = ROOT / "build/tidy"
+PLUGIN = BUILD / "own_code_only.so"
+OUTSIDE_HEADERS = BUILD / "CMakeFiles/outside_headers.dir/cmake_pch.hxx.pch"
+COMMAND = ["clang-tidy-19", "--quiet", f"-p={BUILD}", f"--load={PLUGIN}", "--extra-arg=-include-pch",
+           f"--extra-arg={OUTSIDE_HEADERS}"]
+RULES = [".clang-tidy", "cmake/clang_tidy.cmake", "tools/clang_tidy/own_code_only.cc"]
 
 
 def check(path):
     """clang-tidy's findings, or None if there are none."""
-    done = subprocess.run(["clang-tidy-19", "--quiet", f"-p={DATABASE}", str(path)],
-                          capture_output=True, text=True)
+    done = subprocess.run([*COMMAND, str(path)], capture_output=True, text=True)
     return None if done.returncode == 0 else done.stdout + done.stderr
+
+
+def all_sources():
+    return [ROOT / name for name in tracked_files() if name.endswith(".cc") and not name.startswith("tools/")]
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--jobs", type=int, default=os.cpu_count())
     parser.add_argument("--budget", type=float, default=float("inf"), help="seconds")
-    parser.add_argument("--held", action="store_true", help="only the files that are held clean")
-    parser.add_argument("files", nargs="*", help="default: every source below src/")
+    parser.add_argument("--held", action="store_true", help="only the files of tools/clang_tidy_held.txt")
+    parser.add_argument("files", nargs="*", help="default: every .cc file of src, tests and bench")
     arguments = parser.parse_args()
-    if not (DATABASE / "compile_commands.json").is_file():
-        sys.exit("clang_tidy: no compile database; run: cmake --preset tidy")
+    for needed in (BUILD / "compile_commands.json", PLUGIN, OUTSIDE_HEADERS):
+        if not needed.is_file():
+            sys.exit(f"clang_tidy: {needed.relative_to(ROOT)} is missing; run: scripts/build tidy clang_tidy_aids")
 
-    hashes, cache = ContentHash((ROOT / ".clang-tidy").read_text()), ResultCache("clang_tidy")
-    names = arguments.files
-    if arguments.held:
-        names = (ROOT / "tools/clang_tidy_held.txt").read_text().split()
-    files = [(ROOT / name).resolve() for name in names] or sources(".cc")
+    hashes = ContentHash("".join((ROOT / name).read_text() for name in RULES))
+    cache = ResultCache("clang_tidy")
+    names = (ROOT / "tools/clang_tidy_held.txt").read_text().split() if arguments.held else arguments.files
+    files = [(ROOT / name).resolve() for name in names] or all_sources()
     todo = [path for path in files if not cache.has(path, hashes.of(path))]
-    todo.sort(key=lambda path: path.stat().st_mtime, reverse=True)
+    changed = latest_changes()
+    todo.sort(key=lambda path: min(changed(each) for each in hashes.reach(path)))
     deadline = time.monotonic() + arguments.budget
     failed = checked = 0
 
@@ -59,7 +66,7 @@ def main():
                 cache.add(path, hashes.of(path))
             else:
                 failed += 1
-                print(f"src/{path.relative_to(SOURCE)}:\n{output}")
+                print(f"{path.relative_to(ROOT)}:\n{output}", flush=True)
     cache.save()
     print(f"clang-tidy: {len(files) - len(todo)} cached, {checked} checked, {failed} failed, "
           f"{len(todo) - checked} left for `make tidy`")

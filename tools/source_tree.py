@@ -30,6 +30,20 @@ def includes(path):
     return INCLUDE.findall(path.read_text(encoding="utf-8"))
 
 
+def latest_changes():
+    """A function from path to rank: 0 for what is not committed yet, then the newest commits first."""
+    def names(*command):
+        listing = subprocess.run(["git", *command], cwd=ROOT, check=True, capture_output=True, text=True).stdout
+        return [ROOT / name for name in listing.split("\0") if name]
+
+    ranks = {}
+    for path in names("log", "-z", "--format=", "--name-only"):
+        ranks.setdefault(path, len(ranks) + 1)
+    for path in names("ls-files", "-z", "--modified", "--others", "--exclude-standard"):
+        ranks[path] = 0
+    return lambda path: ranks.get(path, len(ranks) + 1)
+
+
 class ContentHash:
     """Hash of a file and of all project headers it reaches; system headers are pinned by setup."""
 
@@ -38,7 +52,7 @@ class ContentHash:
         self._own = {}
         self._reached = {}
 
-    def _reach(self, path):
+    def reach(self, path):
         if path in self._reached:
             return self._reached[path]
         reached, stack = {path}, [path]
@@ -53,7 +67,7 @@ class ContentHash:
 
     def of(self, path):
         digest = hashlib.sha256(self._salt.encode())
-        for each in sorted(self._reach(path)):
+        for each in sorted(self.reach(path)):
             if each not in self._own:
                 self._own[each] = hashlib.sha256(each.read_bytes()).digest()
             digest.update(self._own[each])
