@@ -57,7 +57,7 @@ def test_check_counts_what_is_well_formed():
 
 
 @pytest.mark.parametrize("arguments", [
-    [], ["upp"], ["up", "--until-dome"], ["topic"], ["consume"], ["sql", "--output", "xml", "SELECT 1"],
+    [], ["check"], ["upp"], ["up", "--until-dome"], ["topic"], ["consume"], ["sql", "--output", "xml", "SELECT 1"],
     ["generate", "nonsense"], ["generate", "--rate", "fast"], ["up", "--port-offset", "-1"],
     ["up", "--data-dir", "a", "--data-dir", "b"]])
 def test_wrong_usage_is_status_2(arguments):
