@@ -22,22 +22,23 @@ struct LogOptions {
 };
 
 void add_log_options(CLI::App& root, LogOptions& options) {
-  root.add_option(
-          "--log-level", options.level,
-          "trace, debug, info, warn, error or off (default: warn for up, error for commands "
-          "that say themselves what went wrong)")
+  static const std::map<std::string, LogLevel> kLevels = {
+      {"trace", LogLevel::kTrace}, {"debug", LogLevel::kDebug}, {"info", LogLevel::kInfo},
+      {"warn", LogLevel::kWarn},   {"error", LogLevel::kError}, {"off", LogLevel::kOff}};
+  root.add_option_function<std::string>(
+          "--log-level", [&options](const std::string& name) { options.level = kLevels.at(name); },
+          "What is logged (default: warn for up, error for commands that say themselves what went "
+          "wrong)")
       ->envname("FRESHET_LOG_LEVEL")
-      ->transform(
-          CLI::CheckedTransformer(std::map<std::string, LogLevel>{{"trace", LogLevel::kTrace},
-                                                                  {"debug", LogLevel::kDebug},
-                                                                  {"info", LogLevel::kInfo},
-                                                                  {"warn", LogLevel::kWarn},
-                                                                  {"error", LogLevel::kError},
-                                                                  {"off", LogLevel::kOff}}));
-  root.add_option("--log-format", options.format, "text or json")
+      ->check(CLI::IsMember({"trace", "debug", "info", "warn", "error", "off"}));
+  root.add_option_function<std::string>(
+          "--log-format",
+          [&options](const std::string& name) {
+            options.format = name == "json" ? LogFormat::kJson : LogFormat::kText;
+          },
+          "How a line of the log looks")
       ->envname("FRESHET_LOG_FORMAT")
-      ->transform(CLI::CheckedTransformer(
-          std::map<std::string, LogFormat>{{"text", LogFormat::kText}, {"json", LogFormat::kJson}}))
+      ->check(CLI::IsMember({"text", "json"}))
       ->default_str("text");
 }
 

@@ -59,7 +59,7 @@ std::shared_ptr<OutputFormat> CommandTree::add_output_option(CLI::App& command) 
   command
       .add_option_function<std::string>(
           "--output", [output](const std::string& name) { *output = kFormats.at(name); },
-          "table, json or ndjson")
+          "How the answer is printed")
       ->envname("FRESHET_OUTPUT")
       ->check(CLI::IsMember({"table", "json", "ndjson"}))
       ->default_str("table");
