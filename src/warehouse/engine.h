@@ -78,9 +78,10 @@ class Engine {
   Engine(const Engine&) = delete;
   Engine& operator=(const Engine&) = delete;
 
-  /// Waits for statements under way, closes every connection and stops the engine's threads. Later
-  /// calls return kCancelled. Everything acknowledged is already on disk: a process that ends
-  /// without close() loses nothing.
+  /// Waits for statements under way and closes every connection; the store is closed with the last.
+  /// Later calls return kCancelled. libchdb keeps its own pools: some dozens of idle threads stay
+  /// until the process ends, which is why a program that opened an engine leaves with _exit().
+  /// Everything acknowledged is already on disk: a process that ends without close() loses nothing.
   Result<void> close();
 
   /// Runs one statement and returns the whole result. `settings` hold for this statement only.
