@@ -17,6 +17,7 @@
 #include "app/stop_signal.h"
 #include "app/verdict_report.h"
 #include "app/warehouse_query.h"
+#include "base/clock_jump.h"
 #include "config/load_platform.h"
 
 namespace freshet::app {
@@ -87,6 +88,7 @@ void print_queries(EmbeddedServices& services, const std::filesystem::path& plat
   }
 }
 
+/// Ports are those of the next run: free ones have no number yet.
 void print_what_next(const config::Platform& platform, const UpArguments& arguments) {
   const std::string data_dir = arguments.platform->data_dir_or_default();
   const std::string program = program_invocation_name;
@@ -94,11 +96,15 @@ void print_what_next(const config::Platform& platform, const UpArguments& argume
   text += fmt::format("  {} sql --data-dir {}\n      ask the tables yourself\n", program, data_dir);
   text += fmt::format("  {} verify --data-dir {} --file {}\n      prove it again, from the disk\n",
                       program, data_dir, platform.file.string());
-  text += fmt::format(
-      "  {} up {} --data-dir {}\n      keep it running: Kafka clients on 127.0.0.1:9092, metrics "
-      "on "
-      "http://127.0.0.1:8080/metrics\n",
-      program, platform.file.string(), data_dir);
+  const auto& offset = arguments.platform->port_offset;
+  const Ports ports = shifted_ports(offset);
+  text += fmt::format("  {} up {} --data-dir {}{}\n", program, platform.file.string(), data_dir,
+                      offset ? fmt::format(" --port-offset {}", *offset) : "");
+  text += ports.kafka == 0 ? "      keep it running, on free ports that it prints\n"
+                           : fmt::format(
+                                 "      keep it running: Kafka clients on 127.0.0.1:{}, metrics on "
+                                 "http://127.0.0.1:{}/metrics\n",
+                                 ports.kafka, ports.api);
   std::fputs(text.c_str(), stdout);
 }
 
@@ -126,8 +132,10 @@ class UpRun {
   bool wait() {
     constexpr std::chrono::milliseconds kTick{50};
     std::vector<std::string> reported;
+    ClockJump clock(SystemClock::instance());
     while (!signal_.wait(kTick)) {
       progress_.update(runtime_);
+      report_clock(clock.set_back());
       const auto failures = runtime_.failures();
       for (size_t i = reported.size(); i < failures.size(); ++i) {
         std::fprintf(stderr, "freshet: %s\n", failures[i].c_str());
@@ -136,6 +144,15 @@ class UpRun {
       if (arguments_.until_done && (!failures.empty() || runtime_.drained())) return false;
     }
     return true;
+  }
+
+  static void report_clock(std::chrono::milliseconds set_back) {
+    if (set_back.count() == 0) return;
+    std::fprintf(stderr,
+                 "freshet: the machine's clock was set back by %.0f s: nothing is lost or doubled "
+                 "by it, but records get earlier times than those before them, and lookups by time "
+                 "and retention go by these\n",
+                 std::chrono::duration<double>(set_back).count());
   }
 
   Result<int> stop_by_signal() {
