@@ -17,6 +17,7 @@ namespace {
 
 std::vector<std::string> topic_names(const Platform& platform) {
   std::vector<std::string> names;
+  names.reserve(platform.topics.size());
   for (const TopicSettings& topic : platform.topics) names.push_back(topic.name);
   return names;
 }

@@ -15,12 +15,13 @@ using testing::SizeIs;
 using namespace std::chrono_literals;
 
 LoadedPlatform load(std::string_view text, std::map<std::string, std::string> variables = {}) {
-  return load_platform_text(text, "platform.yaml", "/data",
-                            [variables](const std::string& name) -> std::optional<std::string> {
-                              const auto found = variables.find(name);
-                              if (found == variables.end()) return std::nullopt;
-                              return found->second;
-                            });
+  return load_platform_text(
+      text, "platform.yaml", "/data",
+      [variables = std::move(variables)](const std::string& name) -> std::optional<std::string> {
+        const auto found = variables.find(name);
+        if (found == variables.end()) return std::nullopt;
+        return found->second;
+      });
 }
 
 std::string problems_of(std::string_view text, std::map<std::string, std::string> variables = {}) {

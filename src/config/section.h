@@ -115,7 +115,13 @@ class Section {
     KeyInfo info = describe(name, kind, std::move(text));
     if constexpr (std::is_same_v<M, V>) info.otherwise = kind.print(T{}.*member);
     return add(info, [info, member, kind = std::move(kind)](const Place& place, T& into) {
-      if (auto value = read_value(place, info, kind)) into.*member = std::move(*value);
+      auto value = read_value(place, info, kind);
+      if (!value) return;
+      if constexpr (std::is_same_v<M, V>) {
+        into.*member = std::move(*value);
+      } else {
+        into.*member = std::move(value);
+      }
     });
   }
 
@@ -153,15 +159,18 @@ class Section {
   /// A map whose keys fill a member of this struct.
   template <class M>
   Section& section(const std::string& name, M T::* member, Section<M> inner, KeyText text) {
-    return custom(
-        map_key(name, inner.info(), std::move(text)),
-        [member, inner](const Place& place, T& into) { inner.read(place, into.*member); });
+    KeyInfo info = map_key(name, inner.info(), std::move(text));
+    return custom(std::move(info), [member, inner = std::move(inner)](const Place& place, T& into) {
+      inner.read(place, into.*member);
+    });
   }
 
   /// A map whose keys fill this same struct.
   Section& section(const std::string& name, Section<T> inner, KeyText text) {
-    return custom(map_key(name, inner.info(), std::move(text)),
-                  [inner](const Place& place, T& into) { inner.read(place, into); });
+    KeyInfo info = map_key(name, inner.info(), std::move(text));
+    return custom(std::move(info), [inner = std::move(inner)](const Place& place, T& into) {
+      inner.read(place, into);
+    });
   }
 
   /// A map from names to sections; M has members `name` and `at`.
@@ -174,8 +183,9 @@ class Section {
                            .expected = name_kind.expected,
                            .text = {.what = inner.info()->what},
                            .section = inner.info()});
-    return custom(map_key(name, names, std::move(text)), [member, name_kind, inner](
-                                                             const Place& place, T& into) {
+    KeyInfo info = map_key(name, names, std::move(text));
+    return custom(std::move(info), [member, name_kind = std::move(name_kind),
+                                    inner = std::move(inner)](const Place& place, T& into) {
       if (!place.node().is_map()) {
         return place.error("expected a map from names to their settings, found " +
                            place.node().describe());
@@ -222,7 +232,10 @@ class Section {
  private:
   template <class V>
   static KeyInfo describe(const std::string& name, const ValueKind<V>& kind, KeyText text) {
-    return {.name = name, .type = kind.type, .expected = kind.expected, .text = std::move(text)};
+    KeyInfo info{.name = name, .text = std::move(text)};
+    info.type = kind.type;
+    info.expected = kind.expected;
+    return info;
   }
   Section& add(KeyInfo info, Reader read) {
     readers_.emplace_back(info.name, std::move(read));

@@ -11,7 +11,6 @@
 namespace freshet::config {
 namespace {
 
-using testing::ElementsAre;
 using testing::HasSubstr;
 
 struct Account {

@@ -46,9 +46,7 @@ std::optional<uint64_t> digits(std::string_view text) {
   for (const char c : text) {
     if (c == '_') {
       if (before == '_') return std::nullopt;
-    } else if (!is_digit(c)) {
-      return std::nullopt;
-    } else if (__builtin_mul_overflow(value, uint64_t{10}, &value) ||
+    } else if (!is_digit(c) || __builtin_mul_overflow(value, uint64_t{10}, &value) ||
                __builtin_add_overflow(value, static_cast<uint64_t>(c - '0'), &value)) {
       return std::nullopt;
     }

@@ -10,7 +10,6 @@ namespace freshet::config {
 namespace {
 
 using std::chrono::milliseconds;
-using testing::HasSubstr;
 
 TEST(Units, read_what_people_write) {
   EXPECT_EQ(parse_count("500_000"), 500'000u);

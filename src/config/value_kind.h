@@ -75,9 +75,10 @@ ValueKind<Secret> secret_kind(const std::string& directory);
 /// One of a few words; those of `not_yet` are refused as not supported yet.
 ValueKind<std::string> word_kind(std::vector<std::string> words, std::vector<std::string> not_yet);
 template <class E>
-ValueKind<E> choice_kind(std::vector<std::pair<std::string, E>> choices,
+ValueKind<E> choice_kind(const std::vector<std::pair<std::string, E>>& choices,
                          std::vector<std::string> not_yet = {}) {
   std::vector<std::string> words;
+  words.reserve(choices.size());
   for (const auto& [word, value] : choices) words.push_back(word);
   auto kind = word_kind(std::move(words), std::move(not_yet));
   return {kind.type, kind.expected,

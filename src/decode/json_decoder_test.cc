@@ -155,7 +155,7 @@ TEST(JsonDecoder, integers_are_integers_in_range) {
   std::vector<ValueCase> cases;
   const std::tuple<std::string_view, std::string_view, std::string_view, std::string_view,
                    std::string_view>
-      kLimits[] = {
+      limits[] = {
           {"Int8", "-128", "127", "-129", "128"},
           {"Int16", "-32768", "32767", "-32769", "32768"},
           {"Int32", "-2147483648", "2147483647", "-2147483649", "2147483648"},
@@ -166,7 +166,7 @@ TEST(JsonDecoder, integers_are_integers_in_range) {
           {"UInt32", "0", "4294967295", "-1", "4294967296"},
           {"UInt64", "0", "18446744073709551615", "-1", "18446744073709551616"},
       };
-  for (const auto& [type, low, high, below, above] : kLimits) {
+  for (const auto& [type, low, high, below, above] : limits) {
     cases.push_back({type, std::string(low), low});
     cases.push_back({type, std::string(high), high});
     cases.push_back({type, fmt::format(" {} ", high), high});

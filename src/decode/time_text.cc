@@ -39,7 +39,7 @@ Fault TimeParser::parse_minute(std::string_view text) {
   const unsigned minute = two_digits(text.data() + 14);
   if (hour > 99 || minute > 99) return Fault::kWrongType;
   if (hour > 23 || minute > 59) return Fault::kOutOfRange;
-  minute_seconds_ = days * 86400 + hour * 3600 + minute * 60;
+  minute_seconds_ = days * 86400 + int64_t{hour} * 3600 + int64_t{minute} * 60;
   std::memcpy(minute_text_, text.data(), sizeof minute_text_);
   return Fault::kNone;
 }

@@ -200,7 +200,8 @@ std::unique_ptr<ArrowArray> export_dictionary(const std::shared_ptr<const Column
                                               const StringDictionary& dictionary) {
   auto holder = std::make_unique<ArrayHolder>();
   holder->batch = batch;
-  holder->buffers = {nullptr, dictionary.offsets().data(), dictionary.chars().data()};
+  holder->buffers[1] = dictionary.offsets().data();
+  holder->buffers[2] = dictionary.chars().data();
   auto array = std::make_unique<ArrowArray>();
   fill_array(dictionary.size(), 0, 3, std::move(holder), array.get());
   return array;

@@ -12,7 +12,7 @@ namespace freshet::testing {
 /// directory itself, so that the file that is then missed is named in the test's own message.
 inline std::filesystem::path source_tree() {
   if (const char* named = std::getenv("FRESHET_SOURCE_TREE"); named != nullptr) return named;
-  const auto here = std::filesystem::current_path();
+  auto here = std::filesystem::current_path();
   for (auto dir = here; dir.has_relative_path(); dir = dir.parent_path()) {
     if (std::filesystem::exists(dir / "cmake" / "modules.cmake")) return dir;
   }
