@@ -54,9 +54,9 @@ Result<void> make_directory(const fs::path& path) {
 Result<fs::path> runtime_directory(bool create) {
   const char* given = std::getenv("XDG_RUNTIME_DIR");
   if (given != nullptr && is_own_directory(given)) return fs::path(given);
-  const fs::path run = fmt::format("/run/user/{}", ::getuid());
+  fs::path run = fmt::format("/run/user/{}", ::getuid());
   if (is_own_directory(run)) return run;
-  const fs::path own = fmt::format("/tmp/freshet-{}", ::getuid());
+  fs::path own = fmt::format("/tmp/freshet-{}", ::getuid());
   if (create && ::mkdir(own.c_str(), S_IRWXU) != 0 && errno != EEXIST) {
     return std::unexpected(errno_error("cannot create " + own.string(), errno));
   }

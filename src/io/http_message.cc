@@ -82,9 +82,9 @@ std::string percent_encode(std::string_view text) {
   return out;
 }
 
-std::string HttpRequest::query_or(const std::string& name, std::string otherwise) const {
+std::string HttpRequest::query_or(const std::string& name, const std::string& otherwise) const {
   const auto found = query.find(name);
-  return found == query.end() ? std::move(otherwise) : found->second;
+  return found == query.end() ? otherwise : found->second;
 }
 
 Result<void> read_target(std::string_view target, HttpRequest& request) {

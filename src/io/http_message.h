@@ -32,7 +32,7 @@ struct HttpRequest {
   std::string body;
 
   /// Value of a query parameter, `otherwise` if it was not given.
-  [[nodiscard]] std::string query_or(const std::string& name, std::string otherwise) const;
+  [[nodiscard]] std::string query_or(const std::string& name, const std::string& otherwise) const;
 };
 
 /// Sets path and query from a request's target, such as "/v1/sql?format=CSV".

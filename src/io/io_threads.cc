@@ -43,7 +43,7 @@ struct IoThreads::State {
   std::atomic<size_t> next = 0;
 };
 
-IoThreads::IoThreads(std::string name, size_t count) : state_(std::make_unique<State>()) {
+IoThreads::IoThreads(const std::string& name, size_t count) : state_(std::make_unique<State>()) {
   FRESHET_CHECK_GT(count, size_t{0});
   for (size_t i = 0; i < count; ++i) {
     auto& lane = *state_->lanes.emplace_back(std::make_unique<Lane>());

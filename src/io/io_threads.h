@@ -17,7 +17,7 @@ namespace freshet::io {
 class IoThreads {
  public:
   /// Starts the threads; they run until stop(). `name` is shown in ps and debuggers.
-  IoThreads(std::string name, size_t count);
+  IoThreads(const std::string& name, size_t count);
   /// stop()s.
   ~IoThreads();
   IoThreads(const IoThreads&) = delete;
