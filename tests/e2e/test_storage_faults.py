@@ -3,6 +3,8 @@
 import json
 import os
 import subprocess
+import sys
+import tempfile
 
 import pytest
 
@@ -57,24 +59,53 @@ def test_a_damaged_segment_is_named_and_its_neighbours_are_served(platform):
 
 @pytest.fixture
 def small_disk(tmp_path):
-    """A file system of a size that a test can change."""
+    """A file system of a size that a test can change: root's, or of a namespace in which we are root."""
     directory = tmp_path / "disk"
     directory.mkdir()
-    if os.geteuid() != 0 or subprocess.run(["mount", "-t", "tmpfs", "-o", "size=420m", "tmpfs", directory],
-                                           capture_output=True).returncode != 0:
-        pytest.skip("mounting a tmpfs needs root")
+    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=420m", "tmpfs", directory], capture_output=True,
+                             text=True)
+    if mounted.returncode != 0:
+        pytest.skip(f"a tmpfs cannot be mounted here: {mounted.stderr.strip()}")
     yield directory
     subprocess.run(["umount", "-l", directory], check=True)
 
 
+def run_in_namespace(test):
+    """Runs one test of this file again as root of a user and mount namespace of its own."""
+    # A short path: the control socket of a long one goes to a directory that belongs to the real root.
+    with tempfile.TemporaryDirectory(prefix="full") as directory:
+        again = subprocess.run(
+            ["unshare", "--user", "--map-root-user", "--mount", sys.executable, "-m", "pytest", "-q", "-rs", "-p",
+             "no:cacheprovider", f"--basetemp={directory}/t", f"{__file__}::{test}"],
+            capture_output=True, text=True, cwd=freshet.ROOT)
+    if again.stderr.startswith("unshare:"):
+        pytest.skip(f"not root, and no namespace in which to mount a tmpfs: {again.stderr.strip()}")
+    if " skipped" in again.stdout:
+        pytest.skip(again.stdout.strip())
+    assert again.returncode == 0, again.stdout + again.stderr
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root needs no namespace")
+def test_a_full_disk_without_being_root():
+    run_in_namespace("test_a_full_disk_loses_nothing_and_work_goes_on_when_there_is_room")
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="mounts a tmpfs; the test above does it in a namespace")
 def test_a_full_disk_loses_nothing_and_work_goes_on_when_there_is_room(small_disk):
     p = freshet.Platform(small_disk / "p", FILLING)
     p.launch("--until-done", "--output", "json")
-    freshet.wait_until(lambda: "are kept in reserve" in p.log(1000), "the disk to be full", 60)
-    assert "free some space" in p.log(1000)
-    assert p.process.poll() is None
-    subprocess.run(["mount", "-o", "remount,size=4g", small_disk], check=True)
-    status, out = p.wait(120)
+    try:
+        freshet.wait_until(lambda: "are kept in reserve" in p.log(1000) or p.process.poll() is not None,
+                           "the disk to be full", 60)
+        said = [line for line in p.log(1000).splitlines() if "free some space" in line]
+        assert len(said) == 1 and str(small_disk) in said[0], p.log()
+        assert p.process.poll() is None
+        subprocess.run(["mount", "-o", "remount,size=4g", "tmpfs", small_disk], check=True)
+        status, out = p.wait(120)
+    finally:
+        p.close()
     assert status == 0, p.log()
     verdict = json.loads(out)[0]
     assert verdict["exact"] and verdict["records"] == 2_000_000
+    assert (verdict["missing"], verdict["doubled"]) == (0, 0)
+    assert p.log(1000).count("free some space") == 1, p.log()
