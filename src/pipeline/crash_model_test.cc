@@ -7,6 +7,7 @@
 
 #include "kafka/record_iterator.h"
 #include "pipeline/column_plan.h"
+#include "pipeline/commit_metadata.h"
 #include "pipeline/partition_worker.h"
 #include "pipeline/testing/memory_world.h"
 
@@ -27,6 +28,7 @@ const std::string kDlq = "platform.rows.dlq";
 struct Cell {
   int rows = 10;  // flush limit
   TestGuards guards{};
+  bool wall_jumps = false;  // somebody sets the clock, back and forth, by up to two days
 };
 
 /// One process: the workers of all partitions, their steps taken in an order that `random` picks.
@@ -34,6 +36,7 @@ class Process {
  public:
   Process(MemoryWorld& world, Incarnation& self, const Cell& cell, uint32_t seed)
       : self_(self),
+        wall_jumps_(cell.wall_jumps),
         consumer_(world, self, kTp.topic),
         producer_(world, self),
         sink_(world, self),
@@ -104,6 +107,11 @@ class Process {
     if (possible.empty()) return false;
     auto [worker, step] = possible[random_() % possible.size()];
     clock_.advance(Millis(40'000));  // whatever it waits for has come
+    if (wall_jumps_ && random_() % 3 == 0) {
+      constexpr int64_t kDays = 2 * 24 * 3600 * 1000LL;
+      clock_.set_wall(clock_.wall() +
+                      Millis(static_cast<int64_t>(random_() % (2 * kDays)) - kDays));
+    }
     if (worker->begin(step)) worker->run(step);
     return true;
   }
@@ -120,6 +128,7 @@ class Process {
   }
 
   Incarnation& self_;
+  const bool wall_jumps_;
   MemoryConsumer consumer_;
   MemoryProducer producer_;
   MemorySink sink_;
@@ -237,7 +246,7 @@ std::string crash_and_recover(const Cell& cell, uint32_t seed, const auto& decid
   Process process(world, second, cell, seed + 2);
   process.run();
   if (auto failure = process.failure()) return "second: " + failure->message();
-  return world.judge(/*letters_may_double=*/zombie);
+  return world.judge(/*letters_may_double=*/zombie || cell.wall_jumps);
 }
 
 constexpr Fate kFaults[] = {Fate::kFailBefore,  Fate::kFailAfter,  Fate::kHalf,
@@ -282,10 +291,10 @@ TEST_F(CrashModel, every_single_fault_at_every_call_is_survived) {
   }
 }
 
-TEST_F(CrashModel, storms_of_faults_are_survived) {
-  for (uint32_t seed = 0; seed < 200; ++seed) {
+void survive_storms(uint32_t storms, bool wall_jumps) {
+  for (uint32_t seed = 0; seed < storms; ++seed) {
     std::minstd_rand random(seed);
-    const Cell cell{.rows = static_cast<int>(3 + random() % 20)};
+    const Cell cell{.rows = static_cast<int>(3 + random() % 20), .wall_jumps = wall_jumps};
     bool over = false;
     const auto faults = crash_and_recover(
         cell, seed,
@@ -300,12 +309,41 @@ TEST_F(CrashModel, storms_of_faults_are_survived) {
   }
 }
 
+TEST_F(CrashModel, storms_of_faults_are_survived) { survive_storms(200, /*wall_jumps=*/false); }
+
+TEST_F(CrashModel, storms_of_faults_are_survived_while_the_clock_jumps) {
+  survive_storms(100, /*wall_jumps=*/true);
+}
+
 TEST_F(CrashModel, losing_the_intent_is_seen) {
   EXPECT_GT(broken_by_single_faults({.rows = 10, .guards = {.intent = false}}, false, false), 0);
 }
 
 TEST_F(CrashModel, losing_the_probe_is_seen) {
   EXPECT_GT(broken_by_single_faults({.rows = 10, .guards = {.probe = false}}, true, false), 0);
+}
+
+TEST_F(CrashModel, a_replay_is_told_when_its_range_was_first_intended) {
+  World world;
+  const Cell cell;
+  Incarnation first;
+  first.decide = [](int, std::string_view what) {
+    return what == "write" ? Fate::kCrashAfter : Fate::kOk;
+  };
+  Process(world, first, cell, 1).run();
+  ASSERT_EQ(world.committed.size(), 1U);
+  const auto& [tp, committed] = *world.committed.begin();
+  const auto parsed = parse_commit_metadata(committed.second);
+  const auto* intent = std::get_if<CommitMetadata>(&parsed);
+  ASSERT_NE(intent, nullptr) << describe(parsed);
+  ASSERT_EQ(intent->pending.size(), 1U);
+
+  Incarnation second;
+  Process(world, second, cell, 2).run();
+  const auto replay = std::ranges::find(world.table.replays, tp, &sink::RangeWrite::tp);
+  ASSERT_NE(replay, world.table.replays.end());
+  EXPECT_EQ(replay->range, intent->pending.front());
+  EXPECT_EQ(replay->intent_time_ms, intent->intent_time.time_since_epoch().count());
 }
 
 }  // namespace

@@ -405,7 +405,8 @@ Result<void> PartitionWorker::write_intended(PreparedRange range, WallMillis int
                                         context_.clock.wall());
   const SteadyTime begun = context_.clock.steady();
   Result<void> written;
-  if (range.block.rows > 0) written = context_.sink.write(range_write(range.range), range.block);
+  if (range.block.rows > 0)
+    written = context_.sink.write(range_write(range.range, intent_time), range.block);
   context_.probe.insert_took(context_.clock.steady() - begun);
   if (written) crash_point("after_insert");
   const auto stored = letters.get();
@@ -484,7 +485,7 @@ Result<void> PartitionWorker::settle() {
 
 Result<void> PartitionWorker::complete(const InDoubt& doubt, const RangePreparer::Rows& rows) {
   if (rows.offsets().empty()) return {};
-  const auto write = range_write(doubt.range);
+  const auto write = range_write(doubt.range, doubt.intent_time);
   const SteadyTime begun = context_.clock.steady();
   if (!context_.guards.probe) {
     return context_.sink.write(write,
@@ -542,12 +543,13 @@ Result<void> PartitionWorker::write_letters_once(const InDoubt& doubt,
   return {};
 }
 
-sink::RangeWrite PartitionWorker::range_write(OffsetRange range) const {
+sink::RangeWrite PartitionWorker::range_write(OffsetRange range, WallMillis intent_time) const {
   return {.tp = assigned_.tp,
           .topic_id = assigned_.topic_id,
           .range = range,
           .token = sink::range_token(context_.group, /*epoch=*/0, assigned_.topic_id,
-                                     assigned_.tp.partition, range)};
+                                     assigned_.tp.partition, range),
+          .intent_time_ms = intent_time.time_since_epoch().count()};
 }
 
 std::unexpected<Error> PartitionWorker::sink_failed(const Error& error, OffsetRange range) const {

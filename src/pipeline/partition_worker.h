@@ -157,7 +157,7 @@ class PartitionWorker {
   void step_failed(Step step, const Error& error);
   [[nodiscard]] std::unexpected<Error> sink_failed(const Error& error, OffsetRange range) const;
   [[nodiscard]] Error stop_error(const DeadLetter& letter) const;
-  [[nodiscard]] sink::RangeWrite range_write(OffsetRange range) const;
+  [[nodiscard]] sink::RangeWrite range_write(OffsetRange range, WallMillis intent_time) const;
 
   // With mutex_ held.
   [[nodiscard]] Wish writer_wish_locked() const;

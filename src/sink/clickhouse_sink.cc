@@ -2,12 +2,16 @@
 
 #include <algorithm>
 #include <array>
+#include <chrono>
+#include <map>
+#include <mutex>
 #include <utility>
 
 #include "base/check.h"
 #include "base/crash_point.h"
 #include "base/crc32c.h"
 #include "observe/log.h"
+#include "sink/block_history.h"
 #include "sink/row_account.h"
 #include "sink/row_selection.h"
 #include "sink/table_plan.h"
@@ -20,8 +24,9 @@ namespace {
 const Logger logger("sink.clickhouse");
 
 constexpr size_t kProvenanceColumns = 3;
-// Clocks of intents and of parts are the same machine's, but may be set back a little.
-constexpr int64_t kClockSlackSeconds = 60;
+// Intents and parts have the time of the same clock, parts in whole seconds.
+constexpr int64_t kClockSlackSeconds = 2;
+constexpr auto kLookEvery = std::chrono::seconds(10);
 constexpr int kInsertAttempts = 3;
 
 // Offsets go to the engine as they lie in memory.
@@ -100,6 +105,19 @@ struct ClickHouseSink::State {
   }
   Result<void> send(const std::string& token, const EncodedBlock& block);
   Result<bool> token_may_be_forgotten(int64_t intent_time_ms);
+  /// The table and every table that its views write to.
+  [[nodiscard]] std::vector<const warehouse::TableDescription*> targets() const {
+    std::vector<const warehouse::TableDescription*> all = {&plan.table};
+    for (const warehouse::ViewTarget& view : plan.views) all.push_back(&view.target);
+    return all;
+  }
+  [[nodiscard]] bool needs_tokens() const { return !log_directories.empty(); }
+  [[nodiscard]] bool time_to_look() {
+    const std::lock_guard lock(blocks_mutex);
+    return std::chrono::steady_clock::now() - looked_at >= kLookEvery;
+  }
+  /// Learns from the parts of every target which blocks are there now, and when older ones were.
+  Result<void> look_at_blocks();
   Result<void> insert_missing(ClickHouseSink& sink, const RangeWrite& write, ColumnBatch batch,
                               std::vector<Offset> offsets, bool whole);
   Result<ReplayOutcome> replay_by_token(ClickHouseSink& sink, const RangeWrite& write,
@@ -110,6 +128,14 @@ struct ClickHouseSink::State {
   const TablePlan plan;
   std::vector<std::string> column_names;
   std::vector<std::string> log_directories;
+
+  struct TargetBlocks {
+    BlockHistory history;
+    uint64_t newest = 0;
+  };
+  std::mutex blocks_mutex;                              // guards what follows
+  std::map<warehouse::TableName, TargetBlocks> blocks;  // of the targets
+  std::chrono::steady_clock::time_point looked_at;
 };
 
 ClickHouseSink::ClickHouseSink(std::unique_ptr<State> state) : state_(std::move(state)) {}
@@ -123,8 +149,9 @@ Result<std::unique_ptr<ClickHouseSink>> ClickHouseSink::open(warehouse::Engine& 
   if (!plan.proof.by_provenance) {
     logger.warn("rows cannot be proven one by one", kv("reason", plan.proof.reason));
   }
-  return std::unique_ptr<ClickHouseSink>(
-      new ClickHouseSink(std::make_unique<State>(engine, std::move(plan))));
+  auto state = std::make_unique<State>(engine, std::move(plan));
+  if (state->needs_tokens()) FRESHET_TRY(state->look_at_blocks());
+  return std::unique_ptr<ClickHouseSink>(new ClickHouseSink(std::move(state)));
 }
 
 const std::vector<SinkColumn>& ClickHouseSink::columns() const { return state_->plan.columns; }
@@ -174,6 +201,12 @@ Result<void> ClickHouseSink::State::send(const std::string& token, const Encoded
 Result<void> ClickHouseSink::write(const RangeWrite& write, const EncodedBlock& block) {
   FRESHET_TRY_CONTEXT(state_->send(write.token, block), "table {}: {}",
                       state_->plan.table.name.display(), range_text(write.tp, write.range));
+  if (state_->needs_tokens() && state_->time_to_look()) {
+    // The block has landed, so this must not fail the write: less is known later, that is all.
+    if (const auto looked = state_->look_at_blocks(); !looked) {
+      logger.debug("parts cannot be listed", kv("error", looked.error().message()));
+    }
+  }
   return {};
 }
 
@@ -269,29 +302,46 @@ Result<std::vector<OriginSummary>> ClickHouseSink::origins() {
   return origins;
 }
 
-// Counts the part-blocks that can have pushed the token out. Every block that landed after the
-// intent lies in a part that was written after the intent, and a part says how many blocks it
-// holds, so the sum is an upper bound.
-Result<bool> ClickHouseSink::State::token_may_be_forgotten(int64_t intent_time_ms) {
-  if (intent_time_ms == 0) return false;
-  std::vector<const warehouse::TableDescription*> targets = {&plan.table};
-  for (const warehouse::ViewTarget& view : plan.views) targets.push_back(&view.target);
-  for (const warehouse::TableDescription* target : targets) {
+Result<void> ClickHouseSink::State::look_at_blocks() {
+  const std::lock_guard lock(blocks_mutex);
+  looked_at = std::chrono::steady_clock::now();
+  for (const warehouse::TableDescription* target : targets()) {
     FRESHET_ASSIGN(
         const warehouse::QueryResult result,
-        engine.query(fmt::format("SELECT sum(toUInt64(max_block_number - min_block_number + 1)) "
-                                 "FROM system.parts WHERE active AND database = {} AND table = {} "
-                                 "AND modification_time >= toDateTime({})",
+        engine.query(fmt::format("SELECT toUInt64(toUnixTimestamp(now())), "
+                                 "toUInt64(toUnixTimestamp(modification_time)), "
+                                 "toUInt64(greatest(max_block_number, 0)) FROM system.parts "
+                                 "WHERE active AND database = {} AND table = {}",
                                  warehouse::quote_string(target->name.database),
-                                 warehouse::quote_string(target->name.table),
-                                 std::max<int64_t>(intent_time_ms / 1000 - kClockSlackSeconds, 0)),
+                                 warehouse::quote_string(target->name.table)),
                      "Native"));
-    FRESHET_ASSIGN(const std::vector<warehouse::NativeBlock> blocks,
+    FRESHET_ASSIGN(const std::vector<warehouse::NativeBlock> parts,
                    warehouse::decode_native(result.bytes));
-    const uint64_t landed = blocks.empty() ? 0 : blocks[0].u64(0)[0];
-    if (landed >= target->safety.deduplication_window) return true;
+    TargetBlocks& seen = blocks[target->name];
+    seen.newest = 0;
+    int64_t now = 0;
+    for (const warehouse::NativeBlock& block : parts) {
+      for (size_t row = 0; row < block.rows; ++row) {
+        now = static_cast<int64_t>(block.u64(0)[row]);
+        seen.history.saw(static_cast<int64_t>(block.u64(1)[row]), block.u64(2)[row]);
+        seen.newest = std::max(seen.newest, block.u64(2)[row]);
+      }
+    }
+    seen.history.saw(now, seen.newest);
   }
-  return false;
+  return {};
+}
+
+Result<bool> ClickHouseSink::State::token_may_be_forgotten(int64_t intent_time_ms) {
+  if (intent_time_ms == 0) return false;
+  FRESHET_TRY(look_at_blocks());
+  const std::lock_guard lock(blocks_mutex);
+  return std::ranges::any_of(targets(), [&](const warehouse::TableDescription* target) {
+    const TargetBlocks& seen = blocks[target->name];
+    const uint64_t landed =
+        seen.history.landed_since(intent_time_ms / 1000 - kClockSlackSeconds, seen.newest);
+    return landed >= target->safety.deduplication_window;
+  });
 }
 
 Result<ReplayOutcome> ClickHouseSink::State::replay_by_token(ClickHouseSink& sink,

@@ -93,6 +93,7 @@ struct MemoryTable {
   std::vector<Row> rows;
   std::set<std::string> tokens;  // the deduplication window
   std::set<uint64_t> refused_ids;
+  std::vector<sink::RangeWrite> replays;  // as they were asked for
   /// As a merge of a ReplacingMergeTree does: rows of one id, all but the last.
   void collapse() {
     std::set<uint64_t> seen;
@@ -115,10 +116,9 @@ struct MemoryWorld {
 
   void create_topic(const std::string& name, int32_t partitions) {
     topics[name] = partitions;
-    TopicId id;
-    id.bytes[0] = static_cast<uint8_t>(topic_ids.size() + 1);
+    TopicId& id = topic_ids[name];
+    id.bytes[0] = static_cast<uint8_t>(topic_ids.size());
     id.bytes[1] = static_cast<uint8_t>(name.size());
-    topic_ids[name] = id;
     for (int32_t p = 0; p < partitions; ++p) log[{name, p}] = {};
   }
 
@@ -240,9 +240,8 @@ class MemoryProducer final : public kafka::RecordProducer {
 
   Result<int32_t> partition_count(const std::string& topic) override {
     const std::lock_guard lock(world_.mutex);
-    const auto it = world_.topics.find(topic);
-    if (it == world_.topics.end()) return fail(Errc::kNotFound, "topic {} does not exist", topic);
-    return it->second;
+    if (world_.topics.contains(topic)) return world_.topics.at(topic);
+    return fail(Errc::kNotFound, "topic {} does not exist", topic);
   }
 
   std::future<Result<std::vector<Offset>>> produce(
@@ -325,6 +324,7 @@ class MemorySink final : public RangeSink {
   Result<sink::ReplayOutcome> replay(const sink::RangeWrite& write, const ColumnBatch& batch,
                                      std::span<const Offset> offsets) override {
     const std::lock_guard lock(world_.mutex);
+    world_.table.replays.push_back(write);
     sink::ReplayOutcome outcome{.rows = offsets.size()};
     std::vector<MemoryTable::Row> missing;
     const auto ids = batch.column(0).fixed<uint64_t>();
