@@ -1,5 +1,6 @@
 #include "kafka/wire/codec.h"
 
+#include <bit>
 #include <cstring>
 
 #include "base/check.h"
@@ -19,6 +20,7 @@ size_t size_min(const TypeInfo& type, int16_t version, bool flexible) {
     case Kind::kInt32:
       return 4;
     case Kind::kInt64:
+    case Kind::kFloat64:
       return 8;
     case Kind::kUuid:
       return sizeof(TopicId::bytes);
@@ -119,6 +121,9 @@ class Decoder {
         return;
       case Kind::kInt64:
         store(object, reader_.fixed<int64_t>());
+        return;
+      case Kind::kFloat64:
+        store(object, std::bit_cast<double>(reader_.fixed<int64_t>()));
         return;
       case Kind::kUuid: {
         auto& id = *static_cast<TopicId*>(object);
@@ -277,6 +282,8 @@ class Encoder {
         return writer_.fixed(load<int32_t>(object));
       case Kind::kInt64:
         return writer_.fixed(load<int64_t>(object));
+      case Kind::kFloat64:
+        return writer_.fixed(std::bit_cast<int64_t>(load<double>(object)));
       case Kind::kUuid: {
         const auto& id = static_cast<const TopicId*>(object)->bytes;
         return writer_.raw({reinterpret_cast<const char*>(id.data()), id.size()});
