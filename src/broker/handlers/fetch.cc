@@ -7,6 +7,7 @@
 #include <atomic>
 
 #include "broker/handlers/handlers.h"
+#include "broker/handlers/leader_epoch_check.h"
 #include "observe/log.h"
 
 namespace freshet::broker {
@@ -30,12 +31,6 @@ ErrorCode read_error_code(const Error& error, const PartitionLog& log) {
   if (log.is_deleted()) return ErrorCode::kUnknownTopicOrPartition;
   logger.error("a fetch failed", kv("partition", log.tp()), kv("error", error));
   return ErrorCode::kKafkaStorageError;
-}
-
-ErrorCode check_leader_epoch(const PartitionLog& log, int32_t epoch) {
-  if (epoch < 0 || epoch == log.leader_epoch()) return ErrorCode::kNone;
-  return epoch < log.leader_epoch() ? ErrorCode::kFencedLeaderEpoch
-                                    : ErrorCode::kUnknownLeaderEpoch;
 }
 
 /// One Fetch from arrival to answer. Lives on the connection's thread; wake-ups are posted there.

@@ -44,6 +44,22 @@ constexpr Row kRows[] = {
     {ApiKey::kDeleteTopics, decode_then<kafka::DeleteTopicsRequest, handle_delete_topics>},
     {ApiKey::kInitProducerId, decode_then<kafka::InitProducerIdRequest, handle_init_producer_id>},
     {ApiKey::kDescribeConfigs, decode_then<kafka::DescribeConfigsRequest, handle_describe_configs>},
+    {ApiKey::kDescribeAcls, decode_then<kafka::DescribeAclsRequest, handle_describe_acls>},
+    {ApiKey::kCreateAcls, decode_then<kafka::CreateAclsRequest, handle_create_acls>},
+    {ApiKey::kDeleteAcls, decode_then<kafka::DeleteAclsRequest, handle_delete_acls>},
+    {ApiKey::kDescribeCluster, decode_then<kafka::DescribeClusterRequest, handle_describe_cluster>},
+    {ApiKey::kDescribeLogDirs,
+     decode_then<kafka::DescribeLogDirsRequest, handle_describe_log_dirs>},
+    {ApiKey::kDescribeTopicPartitions,
+     decode_then<kafka::DescribeTopicPartitionsRequest, handle_describe_topic_partitions>},
+    {ApiKey::kOffsetForLeaderEpoch,
+     decode_then<kafka::OffsetForLeaderEpochRequest, handle_offset_for_leader_epoch>},
+    {ApiKey::kListPartitionReassignments,
+     decode_then<kafka::ListPartitionReassignmentsRequest, handle_list_partition_reassignments>},
+    {ApiKey::kDescribeClientQuotas,
+     decode_then<kafka::DescribeClientQuotasRequest, handle_describe_client_quotas>},
+    {ApiKey::kAlterClientQuotas,
+     decode_then<kafka::AlterClientQuotasRequest, handle_alter_client_quotas>},
 };
 
 // What is advertised must be served.

@@ -12,11 +12,19 @@
 
 namespace freshet::broker {
 
+void handle_alter_client_quotas(CallPtr call, kafka::AlterClientQuotasRequest request);
 void handle_api_versions(CallPtr call, kafka::ApiVersionsRequest request);
+void handle_create_acls(CallPtr call, kafka::CreateAclsRequest request);
 void handle_create_topics(CallPtr call, kafka::CreateTopicsRequest request);
+void handle_delete_acls(CallPtr call, kafka::DeleteAclsRequest request);
 void handle_delete_topics(CallPtr call, kafka::DeleteTopicsRequest request);
+void handle_describe_acls(CallPtr call, kafka::DescribeAclsRequest request);
+void handle_describe_client_quotas(CallPtr call, kafka::DescribeClientQuotasRequest request);
+void handle_describe_cluster(CallPtr call, kafka::DescribeClusterRequest request);
 void handle_describe_configs(CallPtr call, kafka::DescribeConfigsRequest request);
 void handle_describe_groups(CallPtr call, kafka::DescribeGroupsRequest request);
+void handle_describe_log_dirs(CallPtr call, kafka::DescribeLogDirsRequest request);
+void handle_describe_topic_partitions(CallPtr call, kafka::DescribeTopicPartitionsRequest request);
 void handle_fetch(CallPtr call, kafka::FetchRequest request);
 void handle_find_coordinator(CallPtr call, kafka::FindCoordinatorRequest request);
 void handle_heartbeat(CallPtr call, kafka::HeartbeatRequest request);
@@ -25,9 +33,12 @@ void handle_join_group(CallPtr call, kafka::JoinGroupRequest request);
 void handle_leave_group(CallPtr call, kafka::LeaveGroupRequest request);
 void handle_list_groups(CallPtr call, kafka::ListGroupsRequest request);
 void handle_list_offsets(CallPtr call, kafka::ListOffsetsRequest request);
+void handle_list_partition_reassignments(CallPtr call,
+                                         kafka::ListPartitionReassignmentsRequest request);
 void handle_metadata(CallPtr call, kafka::MetadataRequest request);
 void handle_offset_commit(CallPtr call, kafka::OffsetCommitRequest request);
 void handle_offset_fetch(CallPtr call, kafka::OffsetFetchRequest request);
+void handle_offset_for_leader_epoch(CallPtr call, kafka::OffsetForLeaderEpochRequest request);
 void handle_produce(CallPtr call, kafka::ProduceRequest request);
 void handle_sync_group(CallPtr call, kafka::SyncGroupRequest request);
 

@@ -1,4 +1,5 @@
 #include "broker/handlers/handlers.h"
+#include "broker/handlers/leader_epoch_check.h"
 #include "observe/log.h"
 
 namespace freshet::broker {
@@ -16,12 +17,6 @@ constexpr int64_t kMaxTimestamp = -3;
 constexpr int64_t kEarliestLocal = -4;  // KIP-405: the log start, without remote storage
 constexpr int64_t kLatestTiered = -5;   // KIP-1005: nothing is in remote storage
 constexpr int8_t kReadCommitted = 1;
-
-ErrorCode check_leader_epoch(const PartitionLog& log, int32_t epoch) {
-  if (epoch < 0 || epoch == log.leader_epoch()) return ErrorCode::kNone;
-  return epoch < log.leader_epoch() ? ErrorCode::kFencedLeaderEpoch
-                                    : ErrorCode::kUnknownLeaderEpoch;
-}
 
 void find_by_time(const PartitionLog& log, int64_t timestamp, Offset end,
                   Response::Partition& out) {

@@ -187,9 +187,10 @@ Result<std::optional<TimestampOffset>> PartitionLog::max_timestamp() const {
 
 std::pair<int32_t, Offset> PartitionLog::end_of_epoch(int32_t epoch) const {
   const std::lock_guard lock(state_->mutex);
-  // The current epoch is known before anything was written under it.
-  if (epoch == core_.leader_epoch()) return {epoch, high_watermark()};
-  return state_->epochs.end_of(epoch, high_watermark());
+  // The current epoch is known before anything was written under it, and ends those before it.
+  LeaderEpochs known = state_->epochs;
+  known.note(core_.leader_epoch(), high_watermark());
+  return known.end_of(epoch, high_watermark());
 }
 
 uint64_t PartitionLog::when_past(Offset offset, std::move_only_function<void()> ready) {
