@@ -121,6 +121,7 @@ void handle_describe_client_quotas(CallPtr call, kafka::DescribeClientQuotasRequ
   Refusal refusal = check_filter(request);
   if (refusal.code == ErrorCode::kNone) {
     response.entries.emplace();
+    response.error_message = "";  // as Apache Kafka: not null
   } else {
     response.error_code = refusal.code;
     response.error_message = std::move(refusal.message);
