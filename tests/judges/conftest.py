@@ -85,8 +85,12 @@ def pytest_runtest_makereport(item, call):
         reason = report.longrepr[2].removeprefix("Skipped: ")
     elif report.failed:
         reason = str(call.excinfo.value).strip().splitlines()[0][:160] if call.excinfo else "failed"
-    others = [str(value) for key, value in item.callspec.params.items() if key != "target"]
-    case = " ".join(others) or item.originalname.removeprefix("test_").replace("_", " ")
+    again = dict(report.user_properties).get("again")
+    if again and report.passed:
+        reason = f"passed the second time; the first: {again[:160]}"
+    function = item.originalname.removeprefix("test_").replace("_", " ")
+    words = [] if function in ("number", "client") else [function]
+    case = " ".join(words + [str(value) for key, value in item.callspec.params.items() if key != "target"])
     VERDICTS[item.module.JUDGE][case][name] = {"verdict": verdict, "seconds": round(report.duration),
                                               "reason": reason}
     if name == "kafka" and report.failed:

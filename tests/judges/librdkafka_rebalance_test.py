@@ -9,5 +9,5 @@ BROKER = {"default_partitions": 4, "initial_rebalance_delay": 3000}
 
 @pytest.mark.slow
 @pytest.mark.parametrize("number", ["0102"])
-def test_number(target, number, source, shim, tmp_path):  # noqa: F811
-    run_number(target, number, source, shim, "4.0.0", tmp_path)
+def test_number(target, number, source, shim, tmp_path, record_property):  # noqa: F811
+    run_number(target, number, source, shim, "4.0.0", tmp_path, record_property)
