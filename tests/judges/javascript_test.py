@@ -5,6 +5,7 @@ import subprocess
 import pathlib
 
 import pytest
+from confluent_kafka import Consumer, KafkaError, TopicPartition
 
 import sources
 
@@ -40,3 +41,20 @@ def test_client(target, client, case):
         pytest.fail("not over after 150 s")
     if done.returncode != 0:
         pytest.fail(" / ".join((done.stderr + done.stdout).strip().splitlines()[:12])[:600])
+    if script == "platformatic.mjs" and case == "transactions":
+        assert committed(target, name) == [f"v{i}" for i in (*range(10), *range(20, 30))]
+
+
+def committed(target, topic):
+    """The values of the topic's only partition up to its end, without those of aborted transactions."""
+    consumer = Consumer({"bootstrap.servers": target.address, "group.id": f"{topic}-check", "enable.partition.eof": True,
+                         "isolation.level": "read_committed"})
+    consumer.assign([TopicPartition(topic, 0, 0)])
+    values = []
+    while (message := consumer.poll(20)) is not None:
+        if message.error():
+            assert message.error().code() == KafkaError._PARTITION_EOF, message.error()
+            break
+        values.append(message.value().decode())
+    consumer.close()
+    return values

@@ -237,14 +237,20 @@ func admin() {
 	value := "1234567"
 	must(admin.IncrementalAlterConfig(sarama.TopicResource, name, map[string]sarama.IncrementalAlterConfigsEntry{
 		"retention.ms": {Operation: sarama.IncrementalAlterConfigsOperationSet, Value: &value}}, false), "alter config")
-	entries, err := admin.DescribeConfig(sarama.ConfigResource{Type: sarama.TopicResource, Name: name})
-	must(err, "describe config")
-	found := false
-	for _, entry := range entries {
-		found = found || entry.Name == "retention.ms" && entry.Value == value
-	}
-	if !found {
-		fatal("retention.ms is not %s", value)
+	// A change reaches the one who describes it a moment later, on Kafka too.
+	for deadline := time.Now().Add(20 * time.Second); ; time.Sleep(50 * time.Millisecond) {
+		entries, err := admin.DescribeConfig(sarama.ConfigResource{Type: sarama.TopicResource, Name: name})
+		must(err, "describe config")
+		found := false
+		for _, entry := range entries {
+			found = found || entry.Name == "retention.ms" && entry.Value == value
+		}
+		if found {
+			break
+		}
+		if time.Now().After(deadline) {
+			fatal("retention.ms is not %s", value)
+		}
 	}
 	must(admin.DeleteRecords(name, map[int32]int64{0: 1}), "delete records")
 	_, _, err = admin.DescribeCluster()
