@@ -15,7 +15,7 @@ void handle_offset_for_leader_epoch(CallPtr call, kafka::OffsetForLeaderEpochReq
       const PartitionLogPtr log = found ? found->partition(wanted.partition) : nullptr;
       out.error_code = log ? check_leader_epoch(*log, wanted.current_leader_epoch)
                            : kafka::ErrorCode::kUnknownTopicOrPartition;
-      if (out.error_code != kafka::ErrorCode::kNone) continue;
+      if (out.error_code != kafka::ErrorCode::kNone || wanted.leader_epoch < 0) continue;
       const auto [epoch, end] = log->end_of_epoch(wanted.leader_epoch);
       out.leader_epoch = epoch;
       out.end_offset = end.value();

@@ -181,6 +181,7 @@ TEST_F(ReadOnlyHandlers, leader_epochs_say_where_a_log_was_cut) {
   EXPECT_EQ(end_of_epoch(2).end_offset, 3);
   EXPECT_EQ(end_of_epoch(3).end_offset, -1);
   EXPECT_EQ(end_of_epoch(3).leader_epoch, -1);
+  EXPECT_EQ(end_of_epoch(-1).end_offset, -1);
   reopen();  // epoch 3: nothing is written under it
   EXPECT_EQ(end_of_epoch(3).end_offset, 3);
   EXPECT_EQ(end_of_epoch(2).end_offset, 3);

@@ -23,8 +23,10 @@ NOT_YET = {6, 14, 15, 16, 51}
 # Equal things get equal numbers, in the order in which they appear; no id is ever compared itself.
 NUMBERED = {"topicId", "memberId", "leader", "producerId", "clusterId"}
 # A value that is not "nothing" is replaced by its name.
-HIDDEN = {"host", "port", "rack", "logDir", "totalBytes", "usableBytes", "errorMessage", "throttleTimeMs",
+HIDDEN = {"host", "port", "logDir", "totalBytes", "usableBytes", "throttleTimeMs",
           "transactionStartTimeMs", "lastTimestamp", "sessionId", "logAppendTimeMs", "finalizedFeaturesEpoch"}
+# Wording, and what the two brokers were told differently: also when there is none.
+IGNORED = {"errorMessage", "batchIndexErrorMessage", "rack"}
 NOTHING = (None, "", -1, 0, bytes(16))
 # Lists that are sets or maps in the protocol become maps by the first of these that tells their elements apart.
 IDENTITIES = ("name", "topic", "partitionIndex", "partition", "groupId", "resourceName", "transactionalId", "user",
@@ -141,6 +143,8 @@ class Talk:
         if name in NUMBERED and value not in NOTHING[:3] + NOTHING[4:]:
             seen = self.numbers.setdefault(name, {})
             return f"<{name} {seen.setdefault(value, len(seen) + 1)}>"
+        if name in IGNORED:
+            return f"<{name}>"
         if name in HIDDEN and value not in NOTHING:
             return f"<{name}>"
         if name == "records" and isinstance(value, bytes):

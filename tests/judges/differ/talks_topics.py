@@ -50,12 +50,12 @@ def created(talk):
     def say(label, *topics, validate=False):
         talk.ask(label, topics=list(topics), timeoutMs=10000, validateOnly=validate)
     name = talk.own
-    say("only looked at", creation(name, 2), validate=True)
     say("two partitions", creation(name, 2, configs=[("retention.ms", "1000")]))
     say("again", creation(name))
     say("assigned", creation(name + "-assigned", -1, -1, assignments=[(0, [1]), (1, [1])]))
     if talk.version >= 4:
         say("defaults", creation(name + "-defaults", -1, -1))
+    say("only looked at", creation(name + "-looked-at", 2), validate=True)
 
 
 @conversation("CreateTopics")
