@@ -133,6 +133,8 @@ class Talk:
         return answer
 
     def note(self, label, answer):
+        before = sum(each["step"].split(" (")[0] == label for each in self.steps)
+        label += f" ({before + 1})" if before else ""
         self.steps.append({"step": label, "answer": self.masked(answer)})
 
     def masked(self, value, name=""):
