@@ -165,6 +165,11 @@ class Decoder {
   void read_sized(const TypeInfo& type, size_t length, void* object) {
     switch (type.kind) {
       case Kind::kString:
+        // Compact lengths could say more; no name may that cannot be answered in older versions.
+        if (length > size_t{INT16_MAX}) {
+          return reader_.fail(Errc::kCorrupt, "a string is longer than 32,767 bytes");
+        }
+        [[fallthrough]];
       case Kind::kBytes:
         static_cast<std::string*>(object)->assign(reader_.take(length));
         return;
@@ -290,7 +295,9 @@ class Encoder {
       }
       case Kind::kString:
       case Kind::kBytes: {
-        const auto& text = *static_cast<const std::string*>(object);
+        std::string_view text = *static_cast<const std::string*>(object);
+        // Strings that were read are short enough; a sentence around a long name may not be.
+        if (type.kind == Kind::kString) text = text.substr(0, size_t{INT16_MAX});
         write_length(type.kind, text.size());
         return writer_.raw(text);
       }
