@@ -33,6 +33,14 @@ void find_by_time(const PartitionLog& log, int64_t timestamp, Offset end,
   out.leader_epoch = (*found)->leader_epoch;
 }
 
+// From which version on a client may ask for it; times themselves are served in all.
+int16_t version_min_of(int64_t timestamp) {
+  if (timestamp >= kEarliest) return 0;
+  if (timestamp == kMaxTimestamp) return 7;
+  if (timestamp == kEarliestLocal) return 8;
+  return timestamp == kLatestTiered ? 9 : INT16_MAX;
+}
+
 void look_up(const PartitionLog& log, const kafka::ListOffsetsRequest::Partition& wanted,
              bool read_committed, Response::Partition& out) {
   out.error_code = check_leader_epoch(log, wanted.current_leader_epoch);
@@ -51,10 +59,6 @@ void look_up(const PartitionLog& log, const kafka::ListOffsetsRequest::Partition
     case kLatestTiered:
       return;
     default:
-      if (wanted.timestamp < kMaxTimestamp) {
-        out.error_code = ErrorCode::kInvalidRequest;
-        return;
-      }
       return find_by_time(log, wanted.timestamp, end, out);
   }
 }
@@ -71,7 +75,9 @@ void handle_list_offsets(CallPtr call, kafka::ListOffsetsRequest request) {
       Response::Partition& out = topic_out.partitions.emplace_back();
       out.partition_index = wanted.partition_index;
       const PartitionLogPtr log = found ? found->partition(wanted.partition_index) : nullptr;
-      if (log) {
+      if (call->version() < version_min_of(wanted.timestamp)) {
+        out.error_code = ErrorCode::kUnsupportedVersion;
+      } else if (log) {
         look_up(*log, wanted, request.isolation_level == kReadCommitted, out);
       } else {
         out.error_code = ErrorCode::kUnknownTopicOrPartition;
