@@ -1,6 +1,6 @@
 # A thin front: every target says in one line what it runs. `make help` lists them.
 .DEFAULT_GOAL := help
-.PHONY: help setup build demo test test-all bench fmt tidy clean
+.PHONY: help setup build demo test test-all judges bench fmt tidy clean
 SHELL := /bin/bash
 
 # Leave one core's worth of memory per compiler: heavy files take up to 1.5 GB with sanitizers.
@@ -27,6 +27,10 @@ test: setup ## unit, fuzz-seed, engine, e2e and kill tests and the house rules (
 
 test-all: setup ## everything: also ThreadSanitizer, 300 kill rounds, long fuzz runs, all of clang-tidy
 	@$(PYTHON) scripts/run_tests.py --jobs $(JOBS) --all
+
+judges: setup ## foreign test suites and clients, ours and Apache Kafka side by side: tests/e2e/README.md
+	@scripts/build release broker_for_tests
+	@JUDGES_TARGETS=freshet,kafka JUDGES_RECORD=1 $(PYTHON) scripts/run_tests.py --jobs $(JOBS) --all judges
 
 bench: build ## the built-in ingest benchmark; more: build/freshet bench --help
 	@build/freshet bench ingest

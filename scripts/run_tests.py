@@ -166,6 +166,14 @@ def faults(run):
     return run.pytest("faults", "tests/faults")
 
 
+def judges(run):
+    """Foreign test suites and clients; with JUDGES_TARGETS=freshet,kafka also against Apache Kafka."""
+    counts = run.pytest("judges", "tests/judges", *([] if run.options.all else ["-m", "not slow"]))
+    if os.environ.get("JUDGES_RECORD"):
+        counts.add(run.check("judges_table", [PYTHON, "tests/judges/results.py"], show=1))
+    return counts
+
+
 def tsan(run):
     counts = run.build("tsan")
     counts.add(run.ctest("tsan", "tsan", "unit", {"TSAN_OPTIONS": "halt_on_error=1:second_deadlock_stack=1"}))
@@ -189,7 +197,8 @@ def fuzz(run):
 
 
 STAGES = {"house": (house, False), "unit": (unit, False), "engine": (engine, False), "e2e": (e2e, False),
-          "faults": (faults, False), "clang_tidy": (clang_tidy, False), "tsan": (tsan, True), "fuzz": (fuzz, True)}
+          "faults": (faults, False), "judges": (judges, False), "clang_tidy": (clang_tidy, False),
+          "tsan": (tsan, True), "fuzz": (fuzz, True)}
 
 
 def main():

@@ -70,6 +70,15 @@ std::string json_quoted(std::string_view text) {
   return out + "\"";
 }
 
+bool is_utf8(std::string_view text) {
+  while (!text.empty()) {
+    const size_t length = utf8_length(text);
+    if (length == 0) return false;
+    text.remove_prefix(length);
+  }
+  return true;
+}
+
 std::string with_thousands(int64_t number) {
   std::string digits = fmt::format("{}", number);
   const ptrdiff_t first = number < 0 ? 1 : 0;
@@ -88,6 +97,10 @@ size_t display_width(std::string_view text) {
 void Listing::add(std::vector<Value> row) {
   FRESHET_CHECK_EQ(row.size(), columns_.size());
   rows_.push_back(std::move(row));
+}
+
+std::string Listing::print_or_say(OutputFormat format, std::string_view sentence) const {
+  return format == OutputFormat::kTable ? fmt::format("{}\n", sentence) : print(format);
 }
 
 std::string Listing::print(OutputFormat format) const {

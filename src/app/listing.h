@@ -33,6 +33,8 @@ class Listing {
   /// Table: headings and rows, each line ended, numbers to the right. JSON: one array of objects;
   /// NDJSON: an object a line.
   [[nodiscard]] std::string print(OutputFormat format) const;
+  /// For what has been done: `sentence` for people, the rows as JSON for programs.
+  [[nodiscard]] std::string print_or_say(OutputFormat format, std::string_view sentence) const;
 
  private:
   [[nodiscard]] std::string print_table() const;
@@ -44,6 +46,7 @@ class Listing {
 
 /// `text` in double quotes with JSON's escapes; bytes that are not UTF-8 become U+FFFD.
 [[nodiscard]] std::string json_quoted(std::string_view text);
+[[nodiscard]] bool is_utf8(std::string_view text);
 /// 1,234,567
 [[nodiscard]] std::string with_thousands(int64_t number);
 /// Columns of a terminal that `text` (UTF-8) takes; every code point counts as one.

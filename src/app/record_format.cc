@@ -1,9 +1,13 @@
 #include "app/record_format.h"
 
+#include <charconv>
+
+#include "base/endian.h"
+
 namespace freshet::app {
 namespace {
 
-constexpr std::string_view kLetters = "tpoksTKSh";
+constexpr std::string_view kLetters = "tpoksTKSRh";
 
 void print_headers(const kafka::ConsumedRecord& record, std::string& out) {
   bool first = true;
@@ -19,7 +23,19 @@ void print_size(const std::optional<std::string_view>& bytes, std::string& out) 
   out += bytes ? fmt::format("{}", bytes->size()) : "-1";
 }
 
-void print_letter(char letter, const kafka::ConsumedRecord& record, std::string& out) {
+/// The byte that "x1f" names; nullopt if it names none.
+std::optional<char> hex_escape(std::string_view text) {
+  if (text.size() < 3 || text[0] != 'x') return std::nullopt;
+  unsigned char byte = 0;
+  const auto end = std::from_chars(text.data() + 1, text.data() + 3, byte, 16);
+  if (end.ec != std::errc() || end.ptr != text.data() + 3) return std::nullopt;
+  return static_cast<char>(byte);
+}
+
+}  // namespace
+
+void RecordFormat::print_letter(char letter, const kafka::ConsumedRecord& record,
+                                std::string& out) const {
   switch (letter) {
     case 't':
       out += record.topic();
@@ -31,10 +47,10 @@ void print_letter(char letter, const kafka::ConsumedRecord& record, std::string&
       out += fmt::format("{}", record.offset());
       break;
     case 'k':
-      out += record.key().value_or("");
+      out += record.key().value_or(null_text_);
       break;
     case 's':
-      out += record.value().value_or("");
+      out += record.value().value_or(null_text_);
       break;
     case 'T':
       out += fmt::format("{}", record.timestamp_ms());
@@ -45,12 +61,16 @@ void print_letter(char letter, const kafka::ConsumedRecord& record, std::string&
     case 'S':
       print_size(record.value(), out);
       break;
+    case 'R': {
+      char raw[sizeof(int32_t)];
+      store_be(raw, record.value() ? static_cast<int32_t>(record.value()->size()) : int32_t{-1});
+      out.append(raw, sizeof raw);
+      break;
+    }
     default:
       print_headers(record, out);
   }
 }
-
-}  // namespace
 
 std::string resolve_escapes(std::string_view text) {
   std::string out;
@@ -59,7 +79,11 @@ std::string resolve_escapes(std::string_view text) {
     constexpr std::string_view kMeanings("\n\t\r\0\\", 5);
     const size_t known =
         text[i] == '\\' && i + 1 < text.size() ? kNames.find(text[i + 1]) : std::string_view::npos;
-    if (known == std::string_view::npos) {
+    const auto hex = text[i] == '\\' ? hex_escape(text.substr(i + 1)) : std::nullopt;
+    if (hex) {
+      out += *hex;
+      i += 3;
+    } else if (known == std::string_view::npos) {
       out += text[i];
     } else {
       out += kMeanings[known];
@@ -84,7 +108,7 @@ Result<RecordFormat> RecordFormat::parse(std::string_view text) {
       literal += '%';
     } else if (kLetters.find(resolved[i]) == std::string_view::npos) {
       return fail(Errc::kInvalidArgument,
-                  "%{} is not known; there are %t %p %o %k %s %T %K %S %h %%", resolved[i]);
+                  "%{} is not known; there are %t %p %o %k %s %T %K %S %R %h %%", resolved[i]);
     } else {
       if (!literal.empty()) format.pieces_.push_back({.text = std::exchange(literal, {})});
       format.pieces_.push_back({.letter = resolved[i]});

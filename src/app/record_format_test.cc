@@ -15,6 +15,10 @@ TEST(RecordFormat, resolves_the_escapes_of_c_and_leaves_others_alone) {
   EXPECT_EQ(resolve_escapes("a\\tb\\n\\\\n"), "a\tb\n\\n");
   EXPECT_EQ(resolve_escapes("\\0"), std::string(1, '\0'));
   EXPECT_EQ(resolve_escapes("\\d+\\"), "\\d+\\");
+  EXPECT_EQ(resolve_escapes("a\\x1fb\\x0"),
+            "a\x1f"
+            "b\\x0");
+  EXPECT_EQ(resolve_escapes("\\xgg"), "\\xgg");
 }
 
 }  // namespace freshet::app

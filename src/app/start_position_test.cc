@@ -5,9 +5,14 @@
 
 namespace freshet::app {
 
-TEST(StartRule, reads_the_four_forms) {
+TEST(StartRule, reads_every_form) {
   EXPECT_EQ(StartRule::parse("beginning")->kind, StartRule::Kind::kBeginning);
   EXPECT_EQ(StartRule::parse("end")->kind, StartRule::Kind::kEnd);
+  EXPECT_EQ(StartRule::parse("latest")->kind, StartRule::Kind::kEnd);
+  EXPECT_EQ(StartRule::parse("earliest")->kind, StartRule::Kind::kBeginning);
+  EXPECT_EQ(StartRule::parse("1234")->kind, StartRule::Kind::kOffset);
+  EXPECT_EQ(StartRule::parse("1234")->number, 1234);
+  EXPECT_EQ(StartRule::parse("@1758191400000")->number, 1'758'191'400'000);
   const auto last = StartRule::parse("-1_000");
   ASSERT_TRUE(last);
   EXPECT_EQ(last->kind, StartRule::Kind::kLast);

@@ -10,8 +10,10 @@
 #include <future>
 #include <utility>
 
+#include "broker/exporter_metrics.h"
 #include "broker/local_consumer.h"
 #include "broker/local_producer.h"
+#include "broker/local_transactional_producer.h"
 #include "broker/node.h"
 #include "broker/server.h"
 #include "io/io_threads.h"
@@ -27,7 +29,6 @@ namespace {
 
 const Logger logger("broker");
 
-constexpr std::chrono::minutes kRetentionEvery{1};
 /// Descriptors that segments, the write-ahead log and the rest of the program may need.
 constexpr size_t kDescriptorsKept = 512;
 
@@ -71,25 +72,39 @@ GroupDescription describe(const GroupSnapshot& group) {
 }  // namespace
 
 struct Broker::State {
-  State(Clock& broker_clock, size_t io_threads)
+  State(Clock& broker_clock, MetricRegistry& registry, size_t io_threads)
       : clock(broker_clock),
+        metrics(registry),
         threads("broker", std::max<size_t>(io_threads, 1)),
         group_timer(threads.at(0)),
+        transaction_timer(threads.at(0)),
         retention_timer(threads.at(0)),
-        chores({.name = "broker.chores"}) {}
+        compaction_timer(threads.at(0)),
+        expiry_timer(threads.at(0)),
+        chores({.name = "broker.chores"}),
+        compactor({.name = "broker.compact"}) {}
 
   Result<void> listen();
   void wake_groups_at(SteadyTime at);
+  void wake_transactions_at(SteadyTime at);
   void apply_retention_later();
+  void compact_later();
+  void expire_offsets_later();
   Result<void> stop();
   [[nodiscard]] Services& services() const { return node->services(); }
 
   Clock& clock;
+  MetricRegistry& metrics;
+  uint64_t exporter = 0;  // our source in metrics, once there
   // Before all that posts to it: replies may come as late as the log store's destruction.
   io::IoThreads threads;
   asio::steady_timer group_timer;
+  asio::steady_timer transaction_timer;
   asio::steady_timer retention_timer;
-  io::WorkerPool chores;  // what blocks and nobody waits for
+  asio::steady_timer compaction_timer;
+  asio::steady_timer expiry_timer;
+  io::WorkerPool chores;     // what blocks and nobody waits for
+  io::WorkerPool compactor;  // the same for what may take minutes
   // Ends after the node, whose last callbacks answer through it.
   std::unique_ptr<Server> server;
   std::unique_ptr<Node> node;
@@ -102,6 +117,8 @@ Result<void> Broker::State::listen() {
   const size_t descriptors = raise_descriptor_limit();
   const size_t kept = std::min(kDescriptorsKept, descriptors / 2);
   options.connections_max = std::min(options.connections_max, descriptors - kept);
+  options.connections_per_address_max =
+      std::min(options.connections_per_address_max, options.connections_max);
   FRESHET_ASSIGN(server, Server::start(services(), threads));
   logger.info("serving Kafka clients",
               kv("address", fmt::format("{}:{}", options.host, server->port())),
@@ -118,22 +135,59 @@ void Broker::State::wake_groups_at(SteadyTime at) {
   });
 }
 
+void Broker::State::wake_transactions_at(SteadyTime at) {
+  asio::post(threads.at(0), [this, at] {
+    transaction_timer.expires_after(std::max(SteadyTime::duration::zero(), at - clock.steady()));
+    transaction_timer.async_wait([this](const boost::system::error_code& error) {
+      if (!error && !stopped) services().transactions.tick();
+    });
+  });
+}
+
 void Broker::State::apply_retention_later() {
-  retention_timer.expires_after(kRetentionEvery);
+  retention_timer.expires_after(node->options().retention_check_interval);
   retention_timer.async_wait([this](const boost::system::error_code& error) {
     if (error || stopped) return;
-    chores.post([this] { services().store.apply_retention(); });
+    chores.post([this] {
+      services().store.apply_retention();
+      services().transactions.expire_ids();
+    });
     apply_retention_later();
+  });
+}
+
+void Broker::State::expire_offsets_later() {
+  expiry_timer.expires_after(node->options().offsets_retention_check);
+  expiry_timer.async_wait([this](const boost::system::error_code& error) {
+    if (error || stopped) return;
+    chores.post([this] { services().groups.expire_offsets(); });
+    expire_offsets_later();
+  });
+}
+
+void Broker::State::compact_later() {
+  compaction_timer.expires_after(node->options().compaction_check_interval);
+  compaction_timer.async_wait([this](const boost::system::error_code& error) {
+    if (error || stopped) return;
+    compactor.post([this] {
+      services().store.compact([this] { return stopped.load(); });
+      // The next look comes that long after the end of this one.
+      asio::post(threads.at(0), [this] {
+        if (!stopped) compact_later();
+      });
+    });
   });
 }
 
 Result<void> Broker::State::stop() {
   if (stopped.exchange(true) || !node) return {};
   services().stopping = true;
+  if (exporter != 0) metrics.remove_source(exporter);
   if (server) server->stop();
   node->stop();
   threads.stop();
   chores.stop();
+  compactor.stop();
   return node->close();
 }
 
@@ -148,13 +202,19 @@ Broker::~Broker() {
 
 Result<std::unique_ptr<Broker>> Broker::start(BrokerOptions options, Clock& clock,
                                               MetricRegistry& metrics) {
-  auto state = std::make_unique<State>(clock, options.io_threads);
+  auto state = std::make_unique<State>(clock, metrics, options.io_threads);
   FRESHET_ASSIGN(state->node, Node::open(std::move(options), clock, metrics));
   State* const raw = state.get();
   raw->services().groups.set_wake_at([raw](SteadyTime at) { raw->wake_groups_at(at); });
+  raw->services().transactions.set_wake_at(
+      [raw](SteadyTime at) { raw->wake_transactions_at(at); });
   auto broker = std::unique_ptr<Broker>(new Broker(std::move(state)));
+  raw->exporter = metrics.add_source(
+      [raw](MetricText& text) { write_exporter_metrics(raw->services(), text); });
   FRESHET_TRY(raw->listen());
   broker->state_->apply_retention_later();
+  broker->state_->compact_later();
+  broker->state_->expire_offsets_later();
   return broker;
 }
 
@@ -251,6 +311,11 @@ std::unique_ptr<kafka::GroupConsumer> Broker::make_consumer(ConsumerOptions opti
 
 std::unique_ptr<kafka::RecordProducer> Broker::make_producer() {
   return std::make_unique<LocalProducer>(state_->services());
+}
+
+Result<std::unique_ptr<kafka::TransactionalProducer>> Broker::make_transactional_producer(
+    std::string transactional_id, Millis timeout) {
+  return LocalTransactionalProducer::make(state_->services(), std::move(transactional_id), timeout);
 }
 
 }  // namespace freshet::broker

@@ -21,8 +21,10 @@
 
 #include "base/clock.h"
 #include "base/error.h"
+#include "broker/security/listener_security.h"
 #include "kafka/group_consumer.h"
 #include "kafka/record_producer.h"
+#include "kafka/transactional_producer.h"
 #include "model/offset.h"
 #include "model/topic_id.h"
 #include "observe/metrics.h"
@@ -38,6 +40,8 @@ struct BrokerOptions {
   std::string port_flag = "--port-offset";  // named in the message about a taken port
   std::string advertised_host;  // empty: host; what Metadata tells clients to connect to
   size_t io_threads = 2;
+  /// Beyond loopback the listener starts only with TLS and authentication.
+  ListenerSecurity security;
 
   bool auto_create_topics = true;
   int32_t default_partitions = 1;
@@ -46,17 +50,29 @@ struct BrokerOptions {
   Millis session_timeout_min{6'000};
   Millis session_timeout_max{1'800'000};
   size_t group_members_max = 10'000;
+  Millis offsets_retention{std::chrono::hours(7 * 24)};  // after a group became empty
+  Millis offsets_retention_check{600'000};
   size_t topics_max = 20'000;
   size_t partitions_max = 100'000;
+
+  Millis retention_check_interval{300'000};
+  Millis compaction_check_interval{5'000};
+
+  Millis transaction_timeout_max{900'000};  // Kafka's transaction.max.timeout.ms
 
   size_t append_queue_bytes_max = 64 << 20;  // accepted and not yet on disk; producers wait above
 
   size_t frame_bytes_max = 100 << 20;
   size_t connections_max = 10'000;
+  size_t connections_per_address_max = 5'000;
   size_t request_memory_max = 64 << 20;  // bytes of requests received and not yet answered
   size_t pipelined_requests_max = 32;    // unanswered requests of one connection
   Millis connection_idle_max{600'000};
   Millis write_stall_max{60'000};  // a client that reads nothing for so long is closed
+  /// A request must be complete so long after its first byte, and a second for every 64 KiB.
+  Millis frame_time_max{30'000};
+  Millis login_time_max{15'000};  // from the connection to the end of TLS handshake and SASL
+  size_t login_frame_bytes_max = 64 << 10;  // what strangers may send at once
 };
 
 struct TopicSpec {
@@ -146,6 +162,10 @@ class Broker {
 
   std::unique_ptr<kafka::GroupConsumer> make_consumer(ConsumerOptions options);
   std::unique_ptr<kafka::RecordProducer> make_producer();
+  /// Takes over the transactional id. `timeout`: after so long an open transaction is rolled back
+  /// by itself.
+  Result<std::unique_ptr<kafka::TransactionalProducer>> make_transactional_producer(
+      std::string transactional_id, Millis timeout = Millis(60'000));
 
  private:
   struct State;

@@ -5,6 +5,8 @@
 
 #include "broker/groups/offsets_schema.h"
 #include "broker/produced_batch.h"
+#include "broker/transactions/transaction_schema.h"
+#include "kafka/transaction_marker.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   using namespace freshet::broker;
@@ -12,6 +14,12 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   static_cast<void>(decode_state_key(bytes));
   static_cast<void>(decode_offset_value(bytes));
   static_cast<void>(decode_group_value(bytes));
+  static_cast<void>(decode_transaction_log_key(bytes));
+  static_cast<void>(decode_transaction(bytes));
+  std::string_view rest = bytes;
+  if (const auto batch = freshet::kafka::next_batch(rest); batch && *batch) {
+    static_cast<void>(freshet::kafka::decode_marker(**batch));
+  }
 
   TopicSettings settings;
   settings.compacted = size % 2 == 0;

@@ -6,6 +6,8 @@
 #include <set>
 #include <utility>
 
+#include "broker/committed_records.h"
+#include "broker/groups/member_id.h"
 #include "kafka/consumer_protocol.h"
 #include "observe/log.h"
 
@@ -17,6 +19,12 @@ using kafka::GroupEvent;
 namespace {
 
 const Logger logger("broker.consumer");
+
+/// Pipelines never see what may be rolled back, or was.
+constexpr Isolation kIsolation = Isolation::kReadCommitted;
+
+/// How long a new owner waits for a transaction that commits offsets of its partitions.
+constexpr std::chrono::seconds kStableWait{60};
 
 /// How often a leader looks whether the topics have changed.
 constexpr Millis kTopicsEvery{500};
@@ -96,7 +104,7 @@ Result<GroupEvent> LocalConsumer::poll(std::chrono::milliseconds wait) {
 void LocalConsumer::start_join() {
   JoinRequest join;
   join.member_id = member_id();
-  join.new_member_id = fmt::format("{}-{}", options_.client_id, TopicId::random().to_string());
+  join.new_member_id = make_member_id(options_.client_id);
   join.instance_id = instance_id_;
   join.client_id = options_.client_id;
   join.client_host = "/in-process";
@@ -109,6 +117,7 @@ void LocalConsumer::start_join() {
   join.rebalance_timeout = options_.rebalance_timeout;
   joining_as_ = join.member_id.empty() ? join.new_member_id : join.member_id;
   join.can_skip_assignment = true;
+  join.in_process = true;
   led_topics_.reset();
   phase_ = Phase::kJoining;
   inbox_ = std::make_shared<Inbox>();
@@ -333,16 +342,20 @@ Result<kafka::FetchedBatches> LocalConsumer::fetch(const TopicPartition& tp, Off
   FRESHET_ASSIGN(const PartitionLogPtr log, find_log(tp));
   for (;;) {
     if (services_.stopping) return std::unexpected(stopped());
-    FRESHET_ASSIGN_CONTEXT(LogRead read, log->read(from, bytes_max), "partition {}", tp);
-    if (!read.slices.empty() || !log->wait_past(from, deadline)) {
-      return kafka::FetchedBatches{std::move(read.slices), read.log_start, read.high_watermark};
+    FRESHET_ASSIGN_CONTEXT(LogRead read, log->read(from, bytes_max, kIsolation), "partition {}",
+                           tp);
+    if (!read.slices.empty() || !log->wait_past(from, deadline, kIsolation)) {
+      FRESHET_ASSIGN(auto aborted, log->aborted_transactions(from, read.next_offset));
+      const Offset end = std::min(read.high_watermark, log->end_offset(kIsolation));
+      return kafka::FetchedBatches{leave_out_aborted(std::move(read.slices), std::move(aborted)),
+                                   read.log_start, std::max(end, read.next_offset)};
     }
   }
 }
 
 Result<kafka::PartitionBounds> LocalConsumer::bounds(const TopicPartition& tp) {
   FRESHET_ASSIGN(const PartitionLogPtr log, find_log(tp));
-  return kafka::PartitionBounds{log->log_start(), log->high_watermark()};
+  return kafka::PartitionBounds{log->log_start(), log->end_offset(kIsolation)};
 }
 
 Result<void> LocalConsumer::commit(std::span<const kafka::OffsetCommit> commits) {
@@ -369,6 +382,7 @@ Result<void> LocalConsumer::commit(std::span<const kafka::OffsetCommit> commits)
       return {};
     case ErrorCode::kUnknownMemberId:
     case ErrorCode::kIllegalGeneration:
+    case ErrorCode::kGroupIdNotFound:
     case ErrorCode::kFencedInstanceId:
     case ErrorCode::kRebalanceInProgress:
       return fail(Errc::kFenced, "group {}: the commit of generation {} came too late: {}",
@@ -382,6 +396,13 @@ Result<void> LocalConsumer::commit(std::span<const kafka::OffsetCommit> commits)
 
 Result<std::vector<kafka::AssignedPartition>> LocalConsumer::committed(
     std::span<const TopicPartition> tps) {
+  // What an open transaction may still change is nobody's position yet.
+  const auto deadline = std::chrono::steady_clock::now() + kStableWait;
+  if (!services_.transactions.pending_offsets().wait_until_stable(options_.group, tps, deadline)) {
+    return fail(Errc::kUnavailable,
+                "group {}: a transaction that commits its offsets has been open for {} s",
+                options_.group, kStableWait.count());
+  }
   std::promise<std::vector<FetchedOffset>> done;
   auto outcome = done.get_future();
   services_.groups.fetch(options_.group, std::vector<TopicPartition>(tps.begin(), tps.end()),

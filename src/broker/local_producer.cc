@@ -41,6 +41,8 @@ Errc code_of(AppendStatus status) {
     case AppendStatus::kOutOfOrderSequence:
     case AppendStatus::kInvalidBatch:
       return Errc::kInvalidArgument;
+    case AppendStatus::kInvalidTxnState:
+      return Errc::kRefused;
     case AppendStatus::kInvalidProducerEpoch:
       return Errc::kFenced;
     case AppendStatus::kTooLarge:

@@ -3,6 +3,7 @@
 #include <librdkafka/rdkafka.h>
 
 #include <filesystem>
+#include <map>
 #include <memory>
 #include <string>
 
@@ -24,7 +25,9 @@ using List = std::unique_ptr<rd_kafka_topic_partition_list_t, ListDeleter>;
 /// A consumer of the reference C client; its default assignors are range and roundrobin.
 class TcpMember {
  public:
-  TcpMember(uint16_t port, const std::string& topic) {
+  using Settings = std::map<std::string, std::string>;
+
+  TcpMember(uint16_t port, const std::string& topic, const Settings& settings = {}) {
     rd_kafka_conf_t* conf = rd_kafka_conf_new();
     const std::string address = "127.0.0.1:" + std::to_string(port);
     for (const auto& [name, value] : {std::pair{"bootstrap.servers", address.c_str()},
@@ -33,6 +36,9 @@ class TcpMember {
                                       {"session.timeout.ms", "6000"},
                                       {"heartbeat.interval.ms", "200"}}) {
       EXPECT_EQ(rd_kafka_conf_set(conf, name, value, nullptr, 0), RD_KAFKA_CONF_OK);
+    }
+    for (const auto& [name, value] : settings) {
+      EXPECT_EQ(rd_kafka_conf_set(conf, name.c_str(), value.c_str(), nullptr, 0), RD_KAFKA_CONF_OK);
     }
     client_ = rd_kafka_new(RD_KAFKA_CONSUMER, conf, nullptr, 0);
     rd_kafka_poll_set_consumer(client_);
@@ -107,6 +113,8 @@ class MixedGroup : public testing::Test {
     return false;
   }
 
+  TcpMember::Settings static_as(const std::string& name) { return {{"group.instance.id", name}}; }
+
   std::filesystem::path directory_;
   MetricRegistry metrics_;
   std::unique_ptr<Broker> broker_;
@@ -147,6 +155,35 @@ TEST_F(MixedGroup, a_local_member_joins_a_group_led_over_tcp) {
   }));
   consumer.reset();
   EXPECT_TRUE(until([&] { return leader.poll() == 4; }));
+}
+
+TEST_F(MixedGroup, a_static_member_that_restarts_in_time_keeps_its_partitions) {
+  TcpMember first(broker_->port(), "t", static_as("a"));
+  auto second = std::make_unique<TcpMember>(broker_->port(), "t", static_as("b"));
+  ASSERT_TRUE(until([&] { return first.poll() == 2 && second->poll() == 2; }));
+  const int32_t generation = broker_->group("g")->generation;
+  second.reset();  // a static member does not leave
+  EXPECT_EQ(broker_->group("g")->members.size(), 2U);
+  second = std::make_unique<TcpMember>(broker_->port(), "t", static_as("b"));
+  EXPECT_TRUE(until([&] {
+    EXPECT_EQ(first.poll(), 2U);
+    return second->poll() == 2;
+  }));
+  EXPECT_EQ(broker_->group("g")->generation, generation);
+}
+
+TEST_F(MixedGroup, cooperative_members_keep_what_stays_theirs_through_a_rebalance) {
+  const TcpMember::Settings cooperative = {{"partition.assignment.strategy", "cooperative-sticky"}};
+  TcpMember first(broker_->port(), "t", cooperative);
+  ASSERT_TRUE(until([&] { return first.poll() == 4; }));
+  EXPECT_EQ(broker_->group("g")->protocol, "cooperative-sticky");
+  size_t fewest = 4;
+  TcpMember second(broker_->port(), "t", cooperative);
+  EXPECT_TRUE(until([&] {
+    fewest = std::min(fewest, first.poll());
+    return second.poll() == 2 && first.poll() == 2;
+  }));
+  EXPECT_EQ(fewest, 2U) << "partitions that stay were taken away for a while";
 }
 
 }  // namespace

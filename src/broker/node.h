@@ -41,8 +41,10 @@ class Node {
   std::unique_ptr<LogStore> store_;
   std::unique_ptr<KeyedLog> meta_;
   std::unique_ptr<ProducerIds> producer_ids_;
+  std::unique_ptr<UserStore> users_;
   std::unique_ptr<TopicRegistry> topics_;
   std::unique_ptr<GroupCoordinator> groups_;
+  std::unique_ptr<TransactionCoordinator> transactions_;
   std::unique_ptr<Services> services_;
 };
 

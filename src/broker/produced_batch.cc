@@ -52,9 +52,6 @@ Result<void> accept_produced_batch(std::span<char> bytes, const TopicSettings& s
   FRESHET_ASSIGN(
       const kafka::RecordBatchView batch,
       kafka::check_producer_batch({bytes.data(), bytes.size()}, settings.batch_bytes_max));
-  if (batch.is_transactional()) {
-    return fail(Errc::kRefused, "transactions are not supported yet");
-  }
   if (settings.compacted) FRESHET_TRY(check_keys(batch));
   if (settings.log_append_time) {
     kafka::set_log_append_time(bytes.data(), bytes.size(), now_ms);
@@ -64,7 +61,6 @@ Result<void> accept_produced_batch(std::span<char> bytes, const TopicSettings& s
 }
 
 kafka::ErrorCode produced_batch_error_code(const Error& error) {
-  if (error.code() == Errc::kRefused) return kafka::ErrorCode::kInvalidTxnState;
   if (error.code() == Errc::kOutOfRange) return kafka::ErrorCode::kInvalidTimestamp;
   return kafka::producer_batch_error_code(error);
 }

@@ -10,8 +10,10 @@
 #include "broker/groups/group_coordinator.h"
 #include "broker/probe.h"
 #include "broker/producer_ids.h"
+#include "broker/security/user_store.h"
 #include "broker/storage/log_store.h"
 #include "broker/topic_registry.h"
+#include "broker/transactions/transaction_coordinator.h"
 
 namespace freshet::broker {
 
@@ -25,6 +27,8 @@ struct Services {
   TopicRegistry& topics;
   GroupCoordinator& groups;
   ProducerIds& producer_ids;
+  UserStore& users;
+  TransactionCoordinator& transactions;
   BrokerProbe& probe;
   std::string advertised_host{};
   std::atomic<uint16_t> advertised_port = 0;

@@ -212,10 +212,3 @@ def test_large_messages(broker):
     assert [len(m.value()) for m in messages] == [900_000] * 20
     with pytest.raises(AssertionError, match="MSG_SIZE_TOO_LARGE"):
         produce(broker, "t", ["z" * 2_000_000], **{"message.max.bytes": 4_000_000})
-
-
-def test_a_transactional_producer_is_told_why_not(broker):
-    producer = Producer({"bootstrap.servers": broker.address, "transactional.id": "tx"})
-    with pytest.raises(KafkaException):
-        producer.init_transactions(3)
-    produce(broker, "t", ["others go on"])

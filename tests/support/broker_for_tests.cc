@@ -2,14 +2,18 @@
 //
 //   broker_for_tests DATA_DIR [name=value ...]
 //
-// Names are those of BrokerOptions that tests turn; times in milliseconds.
+// Names are those of BrokerOptions that tests turn; times in milliseconds. Of the listener's
+// security: certificate, key, client_ca (which makes client certificates required),
+// mechanisms=PLAIN,SCRAM-SHA-256 and users=ada:password,bob:password.
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
 #include <functional>
 #include <map>
+#include <sstream>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "base/clock.h"
 #include "broker/broker.h"
@@ -33,8 +37,54 @@ const std::map<std::string_view, Setter> kSetters = {
     {"topics_max", [](auto& o, long v) { o.topics_max = static_cast<size_t>(v); }},
     {"initial_rebalance_delay", [](auto& o, long v) { o.initial_rebalance_delay = Millis(v); }},
     {"session_timeout_min", [](auto& o, long v) { o.session_timeout_min = Millis(v); }},
+    {"group_members_max", [](auto& o, long v) { o.group_members_max = static_cast<size_t>(v); }},
+    {"offsets_retention", [](auto& o, long v) { o.offsets_retention = Millis(v); }},
+    {"offsets_retention_check", [](auto& o, long v) { o.offsets_retention_check = Millis(v); }},
+    {"retention_check_interval",
+     [](auto& o, long v) { o.retention_check_interval = Millis(v); }},
+    {"compaction_check_interval",
+     [](auto& o, long v) { o.compaction_check_interval = Millis(v); }},
     {"connection_idle_max", [](auto& o, long v) { o.connection_idle_max = Millis(v); }},
     {"write_stall_max", [](auto& o, long v) { o.write_stall_max = Millis(v); }},
+    {"frame_time_max", [](auto& o, long v) { o.frame_time_max = Millis(v); }},
+    {"login_time_max", [](auto& o, long v) { o.login_time_max = Millis(v); }},
+    {"connections_per_address_max",
+     [](auto& o, long v) { o.connections_per_address_max = static_cast<size_t>(v); }},
+    {"request_memory_max", [](auto& o, long v) { o.request_memory_max = static_cast<size_t>(v); }},
+};
+
+std::vector<std::string> split(const std::string& text) {
+  std::vector<std::string> parts;
+  std::istringstream in(text);
+  for (std::string part; std::getline(in, part, ',');) parts.push_back(part);
+  return parts;
+}
+
+using TextSetter = std::function<void(BrokerOptions&, const std::string&)>;
+
+const std::map<std::string_view, TextSetter> kTextSetters = {
+    {"host", [](auto& o, const auto& v) { o.host = v; }},
+    {"certificate", [](auto& o, const auto& v) { o.security.tls.certificate = v; }},
+    {"key", [](auto& o, const auto& v) { o.security.tls.key = v; }},
+    {"client_ca",
+     [](auto& o, const auto& v) {
+       o.security.tls.client_ca = v;
+       o.security.tls.client_certificate_required = true;
+     }},
+    {"mechanisms",
+     [](auto& o, const auto& v) {
+       for (const auto& name : split(v)) {
+         o.security.mechanisms.push_back(freshet::broker::sasl_mechanism_of(name).value());
+       }
+     }},
+    {"users",
+     [](auto& o, const auto& v) {
+       for (const auto& user : split(v)) {
+         const size_t colon = user.find(':');
+         o.security.users.push_back(
+             {user.substr(0, colon), freshet::config::Secret(user.substr(colon + 1))});
+       }
+     }},
 };
 
 }  // namespace
@@ -50,6 +100,11 @@ int main(int argc, char** argv) {
   for (int i = 2; i < argc; ++i) {
     const std::string_view argument = argv[i];
     const size_t equals = argument.find('=');
+    const auto text_setter = kTextSetters.find(argument.substr(0, equals));
+    if (text_setter != kTextSetters.end() && equals != std::string_view::npos) {
+      text_setter->second(options, argv[i] + equals + 1);
+      continue;
+    }
     const auto setter = kSetters.find(argument.substr(0, equals));
     if (setter == kSetters.end() || equals == std::string_view::npos) {
       std::fprintf(stderr, "unknown option %s\n", argv[i]);

@@ -1,4 +1,4 @@
-// freshet topic list|create|describe|delete: on any Kafka.
+// freshet topic list|create|describe|alter|delete: on any Kafka.
 #include <CLI/CLI.hpp>
 #include <cstdio>
 
@@ -15,7 +15,15 @@ struct TopicArguments {
   std::shared_ptr<OutputFormat> output;
   kafka::NewTopic topic;
   std::vector<std::string> config;
+  std::vector<std::string> reset;     // names of configs that go back to their defaults
+  std::optional<int32_t> partitions;  // alter: the new total
 };
+
+/// "name=value", checked by the option.
+std::pair<std::string, std::string> split_pair(const std::string& text) {
+  const size_t equals = text.find('=');
+  return {text.substr(0, equals), text.substr(equals + 1)};
+}
 
 std::vector<TopicPartition> partitions_of(const kafka::TopicInfo& topic) {
   std::vector<TopicPartition> partitions;
@@ -49,15 +57,72 @@ Result<int> list(const TopicArguments& arguments) {
 }
 
 Result<int> create(TopicArguments arguments) {
-  for (const auto& entry : arguments.config) {
-    const size_t equals = entry.find('=');
-    arguments.topic.config[entry.substr(0, equals)] = entry.substr(equals + 1);
-  }
+  for (const auto& entry : arguments.config) arguments.topic.config.insert(split_pair(entry));
   FRESHET_ASSIGN(const auto target, KafkaTarget::find(*arguments.platform));
   FRESHET_ASSIGN(auto admin, kafka::Admin::create(target.client));
   FRESHET_TRY(admin.create_topic(arguments.topic));
-  std::printf("created topic %s with %d partitions\n", arguments.topic.name.c_str(),
-              arguments.topic.partitions);
+  Listing listing({{"topic", "topic"}, {"partitions", "partitions"}});
+  listing.add({arguments.topic.name, int64_t{arguments.topic.partitions}});
+  std::fputs(listing
+                 .print_or_say(*arguments.output,
+                               fmt::format("created topic {} with {} partitions",
+                                           arguments.topic.name, arguments.topic.partitions))
+                 .c_str(),
+             stdout);
+  return kExitSuccess;
+}
+
+/// What is set on the topic itself now, with the changes applied and listed.
+Result<std::map<std::string, std::string>> changed_config(kafka::Admin& admin,
+                                                          const TopicArguments& arguments,
+                                                          Listing& changes) {
+  FRESHET_ASSIGN(const auto entries, admin.topic_config(arguments.topic.name));
+  std::map<std::string, std::string> shown;  // with what is inherited
+  std::map<std::string, std::string> config;
+  for (const auto& entry : entries) {
+    shown[entry.name] = entry.value.value_or("");
+    if (entry.is_of_topic) config[entry.name] = entry.value.value_or("");
+  }
+  const auto old = [&](const std::string& name) {
+    const auto it = shown.find(name);
+    return it == shown.end() ? Value() : Value(it->second);
+  };
+  for (const auto& entry : arguments.config) {
+    const auto [name, value] = split_pair(entry);
+    changes.add({name, old(name), value});
+    config[name] = value;
+  }
+  for (const auto& name : arguments.reset) {
+    if (!shown.contains(name)) {
+      return fail(Errc::kNotFound, "topic {} has no setting {}", arguments.topic.name, name);
+    }
+    changes.add({name, old(name), std::string("(default)")});
+    config.erase(name);
+  }
+  return config;
+}
+
+Result<int> alter(const TopicArguments& arguments) {
+  const std::string& name = arguments.topic.name;
+  const bool configures = !arguments.config.empty() || !arguments.reset.empty();
+  if (!configures && !arguments.partitions) {
+    return fail(Errc::kInvalidArgument,
+                "nothing to change: give --partitions, --config name=value or --reset name");
+  }
+  FRESHET_ASSIGN(const auto target, KafkaTarget::find(*arguments.platform));
+  FRESHET_ASSIGN(auto admin, kafka::Admin::create(target.client));
+  Listing changes({{"setting", "setting"}, {"before", "before"}, {"after", "after"}});
+  if (configures) {
+    FRESHET_ASSIGN(const auto config, changed_config(admin, arguments, changes));
+    FRESHET_TRY(admin.replace_topic_config(name, config));
+  }
+  if (arguments.partitions) {
+    FRESHET_ASSIGN(const auto topic, admin.topic(name));
+    FRESHET_TRY(admin.create_partitions(name, *arguments.partitions));
+    changes.add({std::string("partitions"), fmt::format("{}", topic.partitions.size()),
+                 fmt::format("{}", *arguments.partitions)});
+  }
+  std::fputs(changes.print(*arguments.output).c_str(), stdout);
   return kExitSuccess;
 }
 
@@ -98,7 +163,12 @@ Result<int> remove(const TopicArguments& arguments) {
   FRESHET_ASSIGN(const auto target, KafkaTarget::find(*arguments.platform));
   FRESHET_ASSIGN(auto admin, kafka::Admin::create(target.client));
   FRESHET_TRY(admin.delete_topic(arguments.topic.name));
-  std::printf("deleted topic %s\n", arguments.topic.name.c_str());
+  Listing listing({{"topic", "topic"}});
+  listing.add({arguments.topic.name});
+  std::fputs(
+      listing.print_or_say(*arguments.output, fmt::format("deleted topic {}", arguments.topic.name))
+          .c_str(),
+      stdout);
   return kExitSuccess;
 }
 
@@ -115,12 +185,14 @@ void add_topic(CommandTree& tree) {
       command.add_option("TOPIC", arguments->topic.name, "Name of the topic")->required();
     }
     arguments->platform = tree.add_platform_options(command, /*with_brokers=*/true);
+    arguments->output = tree.add_output_option(command);
     tree.set_body(command, [arguments, run] { return run(*arguments); });
     return {command, arguments};
   };
-  const auto [list_command, list_arguments] = add(
-      "list", "All topics", {"freshet topic list", "freshet topic list --brokers k1:9092"}, list);
-  list_arguments->output = tree.add_output_option(list_command);
+  const auto expect_pair = [](const std::string& text) {
+    return text.find('=') == std::string::npos ? "expected name=value" : "";
+  };
+  add("list", "All topics", {"freshet topic list", "freshet topic list --brokers k1:9092"}, list);
   const auto [create_command, create_arguments] =
       add("create", "Create a topic",
           {"freshet topic create orders --partitions 6 --config retention.ms=604800000"}, create);
@@ -135,13 +207,26 @@ void add_topic(CommandTree& tree) {
       .add_option("--config", create_arguments->config,
                   "Kafka topic config, name=value; repeatable")
       ->take_all()
-      ->check([](const std::string& text) {
-        return text.find('=') == std::string::npos ? "expected name=value" : "";
-      });
-  const auto [describe_command, describe_arguments] =
-      add("describe", "Partitions and settings of a topic", {"freshet topic describe orders"},
-          describe);
-  describe_arguments->output = tree.add_output_option(describe_command);
+      ->check(expect_pair);
+  add("describe", "Partitions and settings of a topic", {"freshet topic describe orders"},
+      describe);
+  const auto [alter_command, alter_arguments] =
+      add("alter", "Change the settings of a topic, or give it more partitions",
+          {"freshet topic alter orders --config retention.ms=86400000",
+           "freshet topic alter orders --reset retention.ms --partitions 12"},
+          alter);
+  alter_command
+      .add_option("--partitions", alter_arguments->partitions,
+                  "The new number, larger than now; keys then go to other partitions than before")
+      ->check(CLI::PositiveNumber);
+  alter_command
+      .add_option("--config", alter_arguments->config, "Kafka topic config, name=value; repeatable")
+      ->take_all()
+      ->check(expect_pair);
+  alter_command
+      .add_option("--reset", alter_arguments->reset,
+                  "Kafka topic config that goes back to its default; repeatable")
+      ->take_all();
   add("delete", "Delete a topic with all its records", {"freshet topic delete orders"}, remove);
 }
 

@@ -45,6 +45,62 @@ std::string_view group_state_name(GroupState state) {
 Group::Group(std::string name, GroupSettings settings, int32_t generation)
     : name_(std::move(name)), settings_(settings), generation_(generation) {}
 
+// ---- across restarts
+
+Group Group::restore(std::string name, GroupSettings settings, const PersistedGroup& image,
+                     SteadyTime now) {
+  Group group(std::move(name), settings, image.generation);
+  group.protocol_type_ = image.protocol_type;
+  if (image.members.empty()) return group;
+  group.protocol_ = image.protocol.value_or("");
+  for (const PersistedMember& kept : image.members) {
+    Member member;
+    member.id = kept.id;
+    member.instance_id = kept.instance_id;
+    member.client_id = kept.client_id;
+    member.client_host = kept.client_host;
+    member.session_timeout = Millis(kept.session_timeout_ms);
+    member.rebalance_timeout = Millis(kept.rebalance_timeout_ms);
+    member.protocols = {{group.protocol_, kept.subscription}};
+    member.assignment = kept.assignment;
+    const Millis patience = kept.instance_id
+                                ? member.session_timeout
+                                : std::min(member.session_timeout, settings.restored_member_grace);
+    member.session_ends = now + patience;
+    if (kept.instance_id) group.static_members_[*kept.instance_id] = kept.id;
+    group.members_.insert_or_assign(kept.id, std::move(member));
+  }
+  const std::string leader = image.leader.value_or("");
+  group.leader_ = group.members_.contains(leader) ? leader : group.members_.begin()->first;
+  group.set_state(GroupState::kStable);
+  return group;
+}
+
+PersistedGroup Group::image() const {
+  PersistedGroup image;
+  image.protocol_type = protocol_type_;
+  image.generation = generation_;
+  if (state_ != GroupState::kStable && !persisting_) return image;
+  image.protocol = protocol_;
+  image.leader = leader_;
+  const bool dies_with_us =
+      std::ranges::any_of(members_, [](const auto& entry) { return entry.second.in_process; });
+  if (dies_with_us) return image;
+  for (const auto& [id, member] : members_) {
+    PersistedMember kept;
+    kept.id = id;
+    kept.instance_id = member.instance_id;
+    kept.client_id = member.client_id;
+    kept.client_host = member.client_host;
+    kept.rebalance_timeout_ms = static_cast<int32_t>(member.rebalance_timeout.count());
+    kept.session_timeout_ms = static_cast<int32_t>(member.session_timeout.count());
+    kept.subscription = metadata_of(member);
+    kept.assignment = member.assignment;
+    image.members.push_back(std::move(kept));
+  }
+  return image;
+}
+
 // ---- joining
 
 void Group::join(RequestId request, const JoinRequest& join, SteadyTime now, Outbox& out) {
@@ -56,13 +112,13 @@ void Group::join(RequestId request, const JoinRequest& join, SteadyTime now, Out
       join.session_timeout > settings_.session_timeout_max) {
     return refuse(ErrorCode::kInvalidSessionTimeout);
   }
-  if (!supports(join)) return refuse(ErrorCode::kInconsistentGroupProtocol);
   const bool counted = members_.contains(join.member_id) ||
                        pending_members_.contains(join.member_id) ||
                        (join.instance_id && static_members_.contains(*join.instance_id));
   if (!counted && members_.size() + pending_members_.size() >= settings_.members_max) {
     return refuse(ErrorCode::kGroupMaxSizeReached);
   }
+  if (!supports(join)) return refuse(ErrorCode::kInconsistentGroupProtocol);
   if (join.member_id.empty()) {
     join_new(request, join, now, out);
   } else {
@@ -110,8 +166,7 @@ void Group::join_static(RequestId request, const JoinRequest& join, const std::s
   take_properties(replaced, join);
   renew(replaced, now);
 
-  const bool unchanged =
-      state_ == GroupState::kStable && choose_protocol() == protocol_ && !persisting_;
+  const bool unchanged = state_ == GroupState::kStable && choose_protocol() == protocol_;
   if (!unchanged) return rejoin(replaced, request, join, now, out);
 
   JoinResult result = current_result(replaced);
@@ -125,7 +180,9 @@ void Group::join_static(RequestId request, const JoinRequest& join, const std::s
       result.members.clear();
     }
   }
-  out.joins.emplace_back(request, std::move(result));
+  // Once it is durable: after a crash the old id must not come back and fence the new one.
+  out.persist_generation = generation_;
+  out.joins_when_durable.emplace_back(request, std::move(result));
 }
 
 void Group::join_known(RequestId request, const JoinRequest& join, SteadyTime now, Outbox& out) {
@@ -170,7 +227,7 @@ void Group::add_member(RequestId request, const JoinRequest& join, std::string i
   if (leader_.empty()) leader_ = member.id;
   protocol_type_ = join.protocol_type;
   member_added_during_delay_ = true;
-  take_properties(member, join);
+  member.new_until = now + settings_.new_member_join_timeout;
   rejoin(member, request, join, now, out);
 }
 
@@ -183,9 +240,9 @@ void Group::rejoin(Member& member, RequestId request, const JoinRequest& join, S
   }
   take_properties(member, join);
   member.held_join = request;
+  if (member.new_until) member.new_until = now + settings_.new_member_join_timeout;
   renew(member, now);
   if (state_ == GroupState::kPreparingRebalance) {
-    rebalance_ends_ = std::max(rebalance_ends_, now + member.rebalance_timeout);
     try_complete_join(now, out);
   } else {
     prepare_rebalance(now, out);
@@ -198,6 +255,7 @@ void Group::take_properties(Member& member, const JoinRequest& join) {
   member.session_timeout = join.session_timeout;
   member.rebalance_timeout = join.rebalance_timeout;
   member.protocols = join.protocols;
+  member.in_process = join.in_process;
 }
 
 // ---- rebalancing
@@ -214,12 +272,13 @@ void Group::prepare_rebalance(SteadyTime now, Outbox& out) {
   persisting_ = false;
   sync_ends_.reset();
   rebalance_ends_ = now + rebalance_timeout();
-  if (state_ == GroupState::kEmpty && settings_.initial_rebalance_delay > Millis(0)) {
-    delay_ends_ = std::min(now + settings_.initial_rebalance_delay, rebalance_ends_);
-    member_added_during_delay_ = false;
-  }
+  const bool initial = state_ == GroupState::kEmpty;
   set_state(GroupState::kPreparingRebalance);
-  try_complete_join(now, out);
+  if (!initial) return try_complete_join(now, out);
+  // The first members never wait for ids that were given out: who asked may be gone.
+  if (settings_.initial_rebalance_delay == Millis(0)) return complete_join(now, out);
+  delay_ends_ = std::min(now + settings_.initial_rebalance_delay, rebalance_ends_);
+  member_added_during_delay_ = false;
 }
 
 bool Group::everyone_joined() const {
@@ -269,6 +328,7 @@ void Group::complete_join(SteadyTime now, Outbox& out) {
   set_state(GroupState::kCompletingRebalance);
   for (auto& [id, member] : members_) {
     member.sync_owed = true;
+    member.new_until.reset();
     renew(member, now);
     if (!member.held_join) continue;
     out.joins.emplace_back(*member.held_join, current_result(member));
@@ -299,6 +359,7 @@ void Group::sync(RequestId request, const SyncRequest& sync, SteadyTime now, Out
     case GroupState::kPreparingRebalance:
       return refuse(ErrorCode::kRebalanceInProgress);
     case GroupState::kStable:
+      member.sync_owed = false;
       out.syncs.emplace_back(
           request, SyncResult{ErrorCode::kNone, protocol_type_, protocol_, member.assignment});
       return;
@@ -361,12 +422,19 @@ ErrorCode Group::heartbeat(const MemberIdentity& who, SteadyTime now) {
 
 ErrorCode Group::check_commit(const MemberIdentity& who, SteadyTime now) {
   if (state_ == GroupState::kDead) return ErrorCode::kCoordinatorNotAvailable;
-  const bool simple = who.generation < 0 && who.member_id.empty() && !who.instance_id;
-  if (simple && state_ == GroupState::kEmpty) return ErrorCode::kNone;
+  // Tools, and consumers that choose their partitions themselves.
+  if (who.generation < 0 && state_ == GroupState::kEmpty) return ErrorCode::kNone;
   if (const ErrorCode error = check_member(who); error != ErrorCode::kNone) return error;
+  if (state_ == GroupState::kCompletingRebalance) return ErrorCode::kRebalanceInProgress;
   renew(members_.at(who.member_id), now);
-  return state_ == GroupState::kCompletingRebalance ? ErrorCode::kRebalanceInProgress
-                                                    : ErrorCode::kNone;
+  return ErrorCode::kNone;
+}
+
+ErrorCode Group::check_transactional_commit(const MemberIdentity& who) const {
+  if (state_ == GroupState::kDead) return ErrorCode::kCoordinatorNotAvailable;
+  const bool anonymous = who.generation < 0 && who.member_id.empty() && !who.instance_id;
+  const bool simple = who.generation < 0 && state_ == GroupState::kEmpty;
+  return anonymous || simple ? ErrorCode::kNone : check_member(who);
 }
 
 ErrorCode Group::leave(const LeavingMember& who, SteadyTime now, Outbox& out) {
@@ -440,11 +508,9 @@ void Group::tick(SteadyTime now, Outbox& out) {
         member_added_during_delay_ = false;
         delay_ends_ = std::min(now + settings_.initial_rebalance_delay, rebalance_ends_);
       } else {
-        delay_ends_.reset();
-        try_complete_join(now, out);
+        complete_join(now, out);
       }
-    }
-    if (state_ == GroupState::kPreparingRebalance && now >= rebalance_ends_) {
+    } else if (now >= rebalance_ends_) {
       complete_join(now, out);
     }
   }
@@ -459,13 +525,21 @@ void Group::expire_members(SteadyTime now, Outbox& out) {
   if (pending > 0) try_complete_join(now, out);
   std::vector<std::string> gone;
   for (const auto& [id, member] : members_) {
-    const bool held = member.held_join || member.held_sync;
-    if (!held && now >= member.session_ends) gone.push_back(id);
+    const auto ends = member_ends(member);
+    if (ends && now >= *ends) gone.push_back(id);
   }
   for (const std::string& id : gone) {
-    // An earlier removal may have completed the rebalance and dropped this one with it.
-    if (members_.contains(id)) remove_member(id, now, out);
+    // An earlier removal may have completed the rebalance, with this one or without it.
+    const auto it = members_.find(id);
+    const auto ends = it == members_.end() ? std::nullopt : member_ends(it->second);
+    if (ends && now >= *ends) remove_member(id, now, out);
   }
+}
+
+std::optional<SteadyTime> Group::member_ends(const Member& member) {
+  if (member.held_join) return member.new_until;
+  if (member.held_sync) return std::nullopt;
+  return member.session_ends;
 }
 
 void Group::expire_owed_syncs(SteadyTime now, Outbox& out) {
@@ -487,7 +561,7 @@ std::optional<SteadyTime> Group::next_deadline() const {
   };
   for (const auto& [id, at] : pending_members_) consider(at);
   for (const auto& [id, member] : members_) {
-    if (!member.held_join && !member.held_sync) consider(member.session_ends);
+    if (const auto ends = member_ends(member)) consider(*ends);
   }
   if (state_ == GroupState::kPreparingRebalance) {
     if (delay_ends_) consider(*delay_ends_);

@@ -18,9 +18,18 @@
 //    what was persisted, so a member of a former process is fenced.
 //  - leader() is a member whenever there are members and the state is not PreparingRebalance.
 //  - Held joins exist only in PreparingRebalance, held syncs only in CompletingRebalance.
-//  - A member whose join or sync is held never expires by session.
+//  - A member whose join or sync is held never expires by session; one that has never been in a
+//    generation gives up its held join after `new_member_join_timeout`, or clients that ask again
+//    and again without an id would fill the group.
 //  - Every request gets exactly one answer.
-// Sources: KIP-62, KIP-134, KIP-345 (static members), KIP-394 (member id required), KIP-814.
+//
+// After a restart image() becomes a group again through restore(): members that live on in other
+// processes keep their generation and assignment, and only have to heartbeat. Two differences to
+// Apache Kafka, both for a machine that comes up as a whole: a group with a member inside this
+// process comes back Empty, because that member is gone and nobody should wait for it; and a
+// dynamic member that is not heard of within `restored_member_grace` is taken as gone, however long
+// its session. Static members keep their whole session, which is what they are for. Sources:
+// KIP-62, KIP-134, KIP-345 (static members), KIP-394 (member id required), KIP-814.
 #pragma once
 
 #include <cstdint>
@@ -33,6 +42,7 @@
 
 #include "base/clock.h"
 #include "broker/groups/group_messages.h"
+#include "broker/groups/offsets_schema.h"
 
 namespace freshet::broker {
 
@@ -44,6 +54,8 @@ struct GroupSettings {
   Millis initial_rebalance_delay{0};
   Millis session_timeout_min{6'000};
   Millis session_timeout_max{1'800'000};
+  Millis new_member_join_timeout{300'000};
+  Millis restored_member_grace{10'000};
   size_t members_max = 10'000;
 };
 
@@ -61,11 +73,18 @@ class Group {
     std::optional<RequestId> held_join;
     std::optional<RequestId> held_sync;
     bool sync_owed = false;  // has not sent the sync of this generation
+    bool in_process = false;
     SteadyTime session_ends{};
+    std::optional<SteadyTime> new_until;  // until its first generation
   };
 
   /// `generation` is the last one persisted, 0 for a new group.
   Group(std::string name, GroupSettings settings, int32_t generation);
+  /// Stable if `image` has members, Empty otherwise.
+  static Group restore(std::string name, GroupSettings settings, const PersistedGroup& image,
+                       SteadyTime now);
+  /// What restore() needs, without a time: its members only once they have assignments.
+  [[nodiscard]] PersistedGroup image() const;
 
   void join(RequestId request, const JoinRequest& join, SteadyTime now, Outbox& out);
   void sync(RequestId request, const SyncRequest& sync, SteadyTime now, Outbox& out);
@@ -74,6 +93,8 @@ class Group {
   kafka::ErrorCode leave(const LeavingMember& who, SteadyTime now, Outbox& out);
   /// Whether `who` may commit offsets now; renews its session if so.
   kafka::ErrorCode check_commit(const MemberIdentity& who, SteadyTime now);
+  /// The same within a transaction: allowed during a rebalance, and without naming a member.
+  [[nodiscard]] kafka::ErrorCode check_transactional_commit(const MemberIdentity& who) const;
   /// The record that an Outbox asked to persist is durable (kNone) or could not be written.
   void persisted(int32_t generation, kafka::ErrorCode outcome, SteadyTime now, Outbox& out);
   /// Does what is due by `now`: sessions, the rebalance, owed syncs.
@@ -90,6 +111,8 @@ class Group {
   [[nodiscard]] const std::string& protocol_type() const { return protocol_type_; }
   [[nodiscard]] const std::string& protocol() const { return protocol_; }
   [[nodiscard]] const std::map<std::string, Member>& members() const { return members_; }
+  /// Ids were given out that nobody has joined with so far.
+  [[nodiscard]] bool has_pending_members() const { return !pending_members_.empty(); }
   /// The member's metadata under the chosen protocol; empty before one is chosen.
   [[nodiscard]] std::string_view metadata_of(const Member& member) const;
 
@@ -117,12 +140,14 @@ class Group {
   [[nodiscard]] JoinResult current_result(const Member& member) const;
   [[nodiscard]] std::vector<JoinedMember> member_list() const;
   [[nodiscard]] Millis rebalance_timeout() const;
+  /// When silence makes it a former member; nullopt while its join or sync is held.
+  [[nodiscard]] static std::optional<SteadyTime> member_ends(const Member& member);
   void expire_members(SteadyTime now, Outbox& out);
   void expire_owed_syncs(SteadyTime now, Outbox& out);
   void renew(Member& member, SteadyTime now) const;
 
-  const std::string name_;
-  const GroupSettings settings_;
+  std::string name_;
+  GroupSettings settings_;
 
   GroupState state_ = GroupState::kEmpty;
   int32_t generation_;

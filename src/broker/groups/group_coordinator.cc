@@ -16,11 +16,22 @@ const Logger logger("broker.groups");
 
 /// More groups than anybody runs; a client that makes up names must not fill the memory.
 constexpr size_t kGroupsMax = 100'000;
+/// A group record is one batch of the log. The members of a larger group join again after a crash.
+constexpr size_t kPersistedMembersBytesMax = 4 << 20;
+
+size_t members_bytes(const PersistedGroup& image) {
+  size_t sum = 0;
+  for (const PersistedMember& member : image.members) {
+    sum += member.id.size() + member.client_id.size() + member.subscription.size() +
+           member.assignment.size();
+  }
+  return sum;
+}
 
 }  // namespace
 
 Result<std::unique_ptr<GroupCoordinator>> GroupCoordinator::open(std::unique_ptr<KeyedLog> log,
-                                                                 GroupSettings settings,
+                                                                 CoordinatorSettings settings,
                                                                  Clock& clock) {
   std::unique_ptr<GroupCoordinator> coordinator(
       new GroupCoordinator(std::move(log), settings, clock));
@@ -28,21 +39,21 @@ Result<std::unique_ptr<GroupCoordinator>> GroupCoordinator::open(std::unique_ptr
   return coordinator;
 }
 
-GroupCoordinator::GroupCoordinator(std::unique_ptr<KeyedLog> log, GroupSettings settings,
+GroupCoordinator::GroupCoordinator(std::unique_ptr<KeyedLog> log, CoordinatorSettings settings,
                                    Clock& clock)
-    : settings_(settings), clock_(clock), log_(std::move(log)) {}
+    : settings_(settings), clock_(clock), writer_(std::move(log)) {}
 
 GroupCoordinator::~GroupCoordinator() {
   stop();
-  log_.reset();
+  writer_.close();
 }
 
 Result<void> GroupCoordinator::load() {
   const std::lock_guard lock(mutex_);
   Result<void> outcome;
-  std::map<std::string, int32_t> generations;
+  std::map<std::string, PersistedGroup> images;
   std::map<std::string, std::map<TopicPartition, CommittedOffset>> offsets;
-  log_->visit([&](std::string_view key_bytes, std::string_view value) {
+  writer_.visit([&](std::string_view key_bytes, std::string_view value) {
     if (!outcome) return;
     auto key = decode_state_key(key_bytes);
     if (!key) {
@@ -57,24 +68,37 @@ Result<void> GroupCoordinator::load() {
     } else if (const auto* group = std::get_if<GroupKey>(&*key)) {
       auto decoded = decode_group_value(value);
       if (decoded) {
-        generations[group->group] = decoded->generation;
+        images[group->group] = std::move(*decoded);
       } else {
         outcome = std::unexpected(std::move(decoded).error().with_context(group->group));
       }
     }
   });
   if (!outcome) return outcome;
-  for (auto& [name, group_offsets] : offsets) generations.try_emplace(name, 0);
-  for (const auto& [name, generation] : generations) {
-    Entry& entry = groups_.try_emplace(name, Group(name, settings_, generation)).first->second;
-    entry.offsets = std::move(offsets[name]);
+  for (const auto& [name, group_offsets] : offsets) images.try_emplace(name);
+  for (const auto& [name, image] : images) {
+    adopt(name, image);
+    groups_.at(name).offsets = std::move(offsets[name]);
   }
   return {};
+}
+
+void GroupCoordinator::adopt(const std::string& name, const PersistedGroup& image) {
+  Entry& entry =
+      groups_
+          .try_emplace(name, Group::restore(name, settings_.group, image, clock_.steady()),
+                       last_commit_)
+          .first->second;
+  entry.last_state = entry.group.state();
+  // A group that had members, and lost them with the process, is empty only since now.
+  const bool was_empty = !image.protocol;
+  entry.state_since_ms = was_empty ? image.state_time_ms : wall_ms();
 }
 
 void GroupCoordinator::set_wake_at(WakeAt wake_at) {
   const std::lock_guard lock(mutex_);
   wake_at_ = std::move(wake_at);
+  for (const auto& [name, entry] : groups_) arm(entry);
 }
 
 void GroupCoordinator::set_gauges(const std::array<Gauge*, 5>& gauges) {
@@ -91,10 +115,25 @@ void GroupCoordinator::count(Entry& entry) {
   entry.counted = state;
 }
 
-GroupCoordinator::Entry& GroupCoordinator::entry_of(const std::string& group) {
-  Entry& entry = groups_.try_emplace(group, Group(group, settings_, 0)).first->second;
+void GroupCoordinator::note_state(Entry& entry) {
   count(entry);
-  return entry;
+  if (entry.group.state() == entry.last_state) return;
+  entry.last_state = entry.group.state();
+  entry.state_since_ms = wall_ms();
+}
+
+GroupCoordinator::Entry& GroupCoordinator::entry_of(const std::string& group) {
+  const auto [it, made] =
+      groups_.try_emplace(group, Group(group, settings_.group, 0), last_commit_ + 1);
+  if (made) it->second.state_since_ms = wall_ms();
+  count(it->second);
+  return it->second;
+}
+
+bool GroupCoordinator::is_full() const {
+  if (groups_.size() < kGroupsMax) return false;
+  logger.warn("a group was refused: too many groups", kv("groups_max", kGroupsMax));
+  return true;
 }
 
 void GroupCoordinator::drop_if_unused(const std::string& group) {
@@ -109,6 +148,27 @@ void GroupCoordinator::drop_if_unused(const std::string& group) {
   groups_.erase(it);
 }
 
+GroupCoordinator::Groups::iterator GroupCoordinator::erase(Groups::iterator it,
+                                                           Deliveries& deliveries,
+                                                           std::vector<KeyedChange>& tombstones) {
+  Entry& entry = it->second;
+  for (const auto& [tp, value] : entry.offsets) {
+    tombstones.push_back({encode_offset_key(it->first, tp), std::nullopt});
+  }
+  for (const auto& [sequence, tps] : entry.commits_in_flight) {
+    for (const TopicPartition& tp : tps) {
+      tombstones.push_back({encode_offset_key(it->first, tp), std::nullopt});
+    }
+  }
+  tombstones.push_back({encode_group_key(it->first), std::nullopt});
+  entry.offsets.clear();
+  for (auto& fetch : entry.fetches) {
+    deliveries.fetches.emplace_back(std::move(fetch.done), read_offsets(entry, fetch.tps));
+  }
+  if (entry.counted) gauges_[static_cast<size_t>(*entry.counted)]->add(-1);
+  return groups_.erase(it);
+}
+
 // ---- membership
 
 void GroupCoordinator::join(const std::string& group, JoinRequest request, JoinDone done) {
@@ -121,8 +181,7 @@ void GroupCoordinator::join(const std::string& group, JoinRequest request, JoinD
       refused = ErrorCode::kCoordinatorNotAvailable;
     } else if (!known && !request.member_id.empty()) {
       refused = ErrorCode::kUnknownMemberId;
-    } else if (!known && groups_.size() >= kGroupsMax) {
-      logger.warn("a group was refused: too many groups", kv("groups_max", kGroupsMax));
+    } else if (!known && is_full()) {
       refused = ErrorCode::kCoordinatorNotAvailable;
     }
     if (refused != ErrorCode::kNone) {
@@ -264,59 +323,64 @@ void GroupCoordinator::collect(Entry& entry, Outbox& out, Deliveries& deliveries
     FRESHET_CHECK(!node.empty(), "sync {} of group {} answered twice", id, entry.group.name());
     deliveries.syncs.emplace_back(std::move(node.mapped()), std::move(result));
   }
-  if (out.persist_generation) {
-    PersistedGroup value;
-    value.protocol_type = entry.group.protocol_type();
-    value.generation = *out.persist_generation;
-    value.state_time_ms = clock_.wall().time_since_epoch().count();
-    deliveries.to_persist.emplace_back(entry.group.name(), std::move(value));
-  }
+  note_state(entry);
+  if (out.persist_generation) persist(entry, out);
   arm(entry);
-  count(entry);
   changed_.notify_all();
 }
 
+void GroupCoordinator::persist(Entry& entry, Outbox& out) {
+  const std::string& group = entry.group.name();
+  PersistedGroup image = entry.group.image();
+  image.state_time_ms = wall_ms();
+  if (members_bytes(image) > kPersistedMembersBytesMax) image.members.clear();
+  std::vector<std::pair<JoinDone, JoinResult>> joins;
+  for (auto& [id, result] : out.joins_when_durable) {
+    auto node = held_joins_.extract(id);
+    FRESHET_CHECK(!node.empty(), "join {} of group {} answered twice", id, group);
+    joins.emplace_back(std::move(node.mapped()), std::move(result));
+  }
+  writer_.add({{encode_group_key(group), encode_group_value(image)}},
+              [this, group, generation = *out.persist_generation,
+               joins = std::move(joins)](Result<void> written) mutable {
+                persisted(group, generation, std::move(written), std::move(joins));
+              });
+}
+
+void GroupCoordinator::persisted(const std::string& group, int32_t generation, Result<void> written,
+                                 std::vector<std::pair<JoinDone, JoinResult>> joins) {
+  const ErrorCode outcome = written ? ErrorCode::kNone : ErrorCode::kCoordinatorNotAvailable;
+  if (!written) {
+    logger.error("a group's generation could not be written; its members join again",
+                 kv("group", group), kv("error", written.error()));
+  }
+  Deliveries deliveries;
+  for (auto& [done, result] : joins) {
+    if (!written) {
+      JoinResult refused;
+      refused.error = outcome;
+      refused.member_id = std::move(result.member_id);
+      result = std::move(refused);
+    }
+    deliveries.joins.emplace_back(std::move(done), std::move(result));
+  }
+  {
+    const std::lock_guard lock(mutex_);
+    const auto it = groups_.find(group);
+    if (it != groups_.end()) {
+      Outbox out;
+      it->second.group.persisted(generation, outcome, clock_.steady(), out);
+      collect(it->second, out, deliveries);
+    }
+  }
+  deliver(std::move(deliveries));
+}
+
 void GroupCoordinator::deliver(Deliveries deliveries) {
+  writer_.flush();
   for (auto& [done, result] : deliveries.joins) done(std::move(result));
   for (auto& [done, result] : deliveries.syncs) done(std::move(result));
   for (auto& [done, offsets] : deliveries.fetches) done(std::move(offsets));
-  for (const auto& [group, value] : deliveries.to_persist) persist(group, value);
-}
-
-void GroupCoordinator::persist(const std::string& group, const PersistedGroup& value) {
-  std::vector<KeyedChange> changes;
-  changes.push_back({encode_group_key(group), encode_group_value(value)});
-  write(std::move(changes), [this, group, generation = value.generation](Result<void> done) {
-    if (!done) {
-      logger.error("a group's generation could not be written; its members join again",
-                   kv("group", group), kv("error", done.error()));
-    }
-    Deliveries deliveries;
-    {
-      const std::lock_guard lock(mutex_);
-      const auto it = groups_.find(group);
-      if (it == groups_.end()) return;
-      Outbox out;
-      it->second.group.persisted(generation,
-                                 done ? ErrorCode::kNone : ErrorCode::kCoordinatorNotAvailable,
-                                 clock_.steady(), out);
-      collect(it->second, out, deliveries);
-    }
-    deliver(std::move(deliveries));
-  });
-}
-
-void GroupCoordinator::write(std::vector<KeyedChange> changes, KeyedLog::WriteDone done) {
-  std::vector<KeyedChange> again = changes;
-  log_->write(std::move(changes), [this, again = std::move(again),
-                                   done = std::move(done)](Result<void> written) mutable {
-    if (written || written.error().code() != Errc::kUnavailable || !on_room_) {
-      return done(std::move(written));
-    }
-    on_room_([this, again = std::move(again), done = std::move(done)]() mutable {
-      write(std::move(again), std::move(done));
-    });
-  });
 }
 
 void GroupCoordinator::arm(const Entry& entry) {
@@ -324,145 +388,6 @@ void GroupCoordinator::arm(const Entry& entry) {
   if (!due || (armed_ && *armed_ <= *due)) return;
   armed_ = due;
   if (wake_at_) wake_at_(*due);
-}
-
-// ---- offsets
-
-void GroupCoordinator::commit(const std::string& group, const MemberIdentity& who,
-                              std::vector<OffsetToCommit> offsets, CommitDone done) {
-  std::vector<ErrorCode> codes(offsets.size(), ErrorCode::kNone);
-  std::vector<std::pair<TopicPartition, CommittedOffset>> accepted;
-  std::vector<KeyedChange> changes;
-  uint64_t sequence = 0;
-  ErrorCode refused = ErrorCode::kNone;
-  {
-    const std::lock_guard lock(mutex_);
-    const bool known = groups_.contains(group);
-    if (stopped_ || (!known && groups_.size() >= kGroupsMax)) {
-      refused = ErrorCode::kCoordinatorNotAvailable;
-    } else if (!known && who.generation >= 0) {
-      refused = ErrorCode::kIllegalGeneration;
-    } else {
-      Entry& entry = entry_of(group);
-      refused = entry.group.check_commit(who, clock_.steady());
-      const int64_t now_ms = clock_.wall().time_since_epoch().count();
-      for (size_t i = 0; refused == ErrorCode::kNone && i < offsets.size(); ++i) {
-        OffsetToCommit& offset = offsets[i];
-        if (offset.metadata.size() > kOffsetMetadataBytesMax) {
-          codes[i] = ErrorCode::kOffsetMetadataTooLarge;
-          continue;
-        }
-        CommittedOffset value{offset.offset, offset.leader_epoch, std::move(offset.metadata),
-                              now_ms};
-        changes.push_back({encode_offset_key(group, offset.tp), encode_offset_value(value)});
-        accepted.emplace_back(std::move(offset.tp), std::move(value));
-      }
-      if (!changes.empty()) {
-        sequence = ++last_commit_;
-        entry.commits_in_flight.insert(sequence);
-      } else {
-        drop_if_unused(group);
-      }
-    }
-  }
-  if (refused != ErrorCode::kNone) std::ranges::fill(codes, refused);
-  if (changes.empty()) return done(std::move(codes));
-
-  write(std::move(changes),
-        [this, group, sequence, accepted = std::move(accepted), codes = std::move(codes),
-         done = std::move(done)](Result<void> written) mutable {
-          if (!written) {
-            logger.error("offsets could not be written", kv("group", group),
-                         kv("error", written.error()));
-            for (ErrorCode& code : codes) {
-              if (code == ErrorCode::kNone) code = ErrorCode::kCoordinatorNotAvailable;
-            }
-          }
-          commit_done(group, sequence, std::move(accepted), written.has_value());
-          done(std::move(codes));
-        });
-}
-
-void GroupCoordinator::commit_done(const std::string& group, uint64_t sequence,
-                                   std::vector<std::pair<TopicPartition, CommittedOffset>> offsets,
-                                   bool durable) {
-  Deliveries deliveries;
-  {
-    const std::lock_guard lock(mutex_);
-    Entry& entry = entry_of(group);
-    if (durable) {
-      for (auto& [tp, value] : offsets) entry.offsets.insert_or_assign(tp, std::move(value));
-    }
-    entry.commits_in_flight.erase(sequence);
-    const uint64_t oldest =
-        entry.commits_in_flight.empty() ? UINT64_MAX : *entry.commits_in_flight.begin();
-    while (!entry.fetches.empty() && entry.fetches.front().after < oldest) {
-      auto& fetch = entry.fetches.front();
-      deliveries.fetches.emplace_back(std::move(fetch.done), read_offsets(entry, fetch.tps));
-      entry.fetches.pop_front();
-    }
-    drop_if_unused(group);
-  }
-  deliver(std::move(deliveries));
-}
-
-void GroupCoordinator::fetch(const std::string& group,
-                             std::optional<std::vector<TopicPartition>> tps, FetchDone done) {
-  std::vector<FetchedOffset> offsets;
-  {
-    const std::lock_guard lock(mutex_);
-    const auto it = groups_.find(group);
-    if (it == groups_.end()) {
-      for (auto& tp : tps.value_or(std::vector<TopicPartition>())) {
-        offsets.push_back({std::move(tp), {kNoOffset, -1, {}, 0}});
-      }
-    } else if (it->second.commits_in_flight.empty() || stopped_) {
-      offsets = read_offsets(it->second, tps);
-    } else {
-      it->second.fetches.push_back({last_commit_, std::move(tps), std::move(done)});
-      return;
-    }
-  }
-  done(std::move(offsets));
-}
-
-std::vector<FetchedOffset> GroupCoordinator::read_offsets(
-    const Entry& entry, const std::optional<std::vector<TopicPartition>>& tps) {
-  std::vector<FetchedOffset> offsets;
-  if (!tps) {
-    for (const auto& [tp, value] : entry.offsets) offsets.push_back({tp, value});
-    return offsets;
-  }
-  offsets.reserve(tps->size());
-  for (const TopicPartition& tp : *tps) {
-    const auto it = entry.offsets.find(tp);
-    offsets.push_back(
-        {tp, it == entry.offsets.end() ? CommittedOffset{kNoOffset, -1, {}, 0} : it->second});
-  }
-  return offsets;
-}
-
-void GroupCoordinator::forget_topics(std::span<const std::string> topics) {
-  std::vector<KeyedChange> changes;
-  {
-    const std::lock_guard lock(mutex_);
-    for (auto& [name, entry] : groups_) {
-      for (const std::string& topic : topics) {
-        auto it = entry.offsets.lower_bound({topic, INT32_MIN});
-        while (it != entry.offsets.end() && it->first.topic == topic) {
-          changes.push_back({encode_offset_key(name, it->first), std::nullopt});
-          it = entry.offsets.erase(it);
-        }
-      }
-    }
-  }
-  if (changes.empty()) return;
-  write(std::move(changes), [](Result<void> written) {
-    if (!written) {
-      logger.warn("offsets of deleted topics stay in the log until the next start",
-                  kv("error", written.error()));
-    }
-  });
 }
 
 // ---- looking
@@ -496,6 +421,13 @@ std::vector<GroupSnapshot> GroupCoordinator::list() const {
   all.reserve(groups_.size());
   for (const auto& [name, entry] : groups_) all.push_back(snapshot(entry));
   return all;
+}
+
+std::vector<FetchedOffset> GroupCoordinator::durable_offsets(const std::string& group) const {
+  const std::lock_guard lock(mutex_);
+  const auto it = groups_.find(group);
+  if (it == groups_.end()) return {};
+  return read_offsets(it->second, std::nullopt);
 }
 
 GroupSnapshot GroupCoordinator::describe(const std::string& group) const {

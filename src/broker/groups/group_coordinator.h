@@ -6,10 +6,15 @@
 //
 // Durability: a commit is answered after its record is durable, a sync after the generation is. A
 // fetch of offsets waits for the commits of its group that were let in before it, so a new owner of
-// a partition never misses a commit that a former owner is told has succeeded.
+// a partition never misses a commit that a former owner is told has succeeded. Offsets in memory
+// change in the order of the log, when their records are durable; what is deleted is gone at once.
 //
-// The log holds offsets and generations, never members: after a restart every group is Empty and
-// the first to join gets its partitions at once.
+// After a restart groups are what the log says (Group::restore): offsets, generations, and the
+// members that live on in other processes.
+//
+// Expiry, by Kafka's rules: an offset goes `offsets_retention` after its group became Empty or, if
+// later, after it was committed; in a Stable group of the protocol "consumer" so do offsets of
+// topics that no member subscribes to. An Empty group without offsets goes with the next round.
 #pragma once
 
 #include <array>
@@ -31,6 +36,8 @@
 #include "base/error.h"
 #include "broker/groups/group.h"
 #include "broker/groups/offsets_schema.h"
+#include "broker/groups/pending_offsets.h"
+#include "broker/groups/state_writer.h"
 #include "broker/storage/keyed_log.h"
 #include "observe/metrics.h"
 
@@ -43,11 +50,17 @@ struct OffsetToCommit {
   Offset offset;
   int32_t leader_epoch = -1;
   std::string metadata;
+  std::optional<Millis> retention{};  // nullopt: the coordinator's
 };
 
 struct FetchedOffset {
   TopicPartition tp;
   CommittedOffset committed;  // offset kNoOffset: the group has none there
+};
+
+struct CoordinatorSettings {
+  GroupSettings group;
+  Millis offsets_retention = std::chrono::hours(7 * 24);
 };
 
 struct GroupSnapshot {
@@ -74,20 +87,23 @@ class GroupCoordinator {
   /// One code per offset, in order.
   using CommitDone = std::move_only_function<void(std::vector<kafka::ErrorCode>)>;
   using FetchDone = std::move_only_function<void(std::vector<FetchedOffset>)>;
+  using RemoveDone = std::move_only_function<void(kafka::ErrorCode)>;
+  /// The code of the group and, if that is NONE, one code per offset, in order.
+  using DeleteDone = std::move_only_function<void(kafka::ErrorCode, std::vector<kafka::ErrorCode>)>;
   /// Told whenever tick() is needed earlier than asked for before.
   using WakeAt = std::function<void(SteadyTime)>;
 
   /// Reads the log. `clock` outlives the coordinator.
   static Result<std::unique_ptr<GroupCoordinator>> open(std::unique_ptr<KeyedLog> log,
-                                                        GroupSettings settings, Clock& clock);
+                                                        CoordinatorSettings settings, Clock& clock);
   ~GroupCoordinator();
 
   /// Calls back once the log takes appends again; a commit must not fail because producers are
   /// faster than the disk. Without it such a commit is answered as an error.
-  using OnRoom = std::function<void(std::move_only_function<void()>)>;
+  using OnRoom = StateWriter::OnRoom;
 
   /// All set once, before the first join.
-  void set_on_room(OnRoom on_room) { on_room_ = std::move(on_room); }
+  void set_on_room(OnRoom on_room) { writer_.set_on_room(std::move(on_room)); }
   void set_wake_at(WakeAt wake_at);
   /// How many groups are in each state, by GroupState. The gauges outlive the coordinator.
   void set_gauges(const std::array<Gauge*, 5>& gauges);
@@ -106,25 +122,49 @@ class GroupCoordinator {
                                       std::span<const LeavingMember> members);
 
   /// All that pass are written as one batch. An offset whose metadata is too long is refused alone.
+  /// GROUP_ID_NOT_FOUND for a member of a group that is not there.
   void commit(const std::string& group, const MemberIdentity& who,
               std::vector<OffsetToCommit> offsets, CommitDone done);
+  /// Whether `who` may commit offsets inside a transaction.
+  [[nodiscard]] kafka::ErrorCode check_transactional_commit(const std::string& group,
+                                                            const MemberIdentity& who) const;
+  /// What a transaction commits, as one batch for LogStore::append_together(); in force before
+  /// `done`. nullopt while the log cannot take it in its turn: come again with when_stageable().
+  std::optional<KeyedLog::Staged> stage_offsets(const OffsetsByGroup& by_group,
+                                                KeyedLog::WriteDone done);
+  void when_stageable(std::move_only_function<void()> ready);
   /// nullopt: everything the group has.
   void fetch(const std::string& group, std::optional<std::vector<TopicPartition>> tps,
              FetchDone done);
   /// Offsets of topics that were deleted go with them.
   void forget_topics(std::span<const std::string> topics);
+  /// The same for all topics that `exists` denies: a crash may have come between the two deletions.
+  void forget_topics_unless(const std::function<bool(const std::string&)>& exists);
+  /// DeleteGroups: GROUP_ID_NOT_FOUND, NON_EMPTY_GROUP. Gone at once, durably when called back.
+  void remove_group(const std::string& group, RemoveDone done);
+  /// OffsetDelete: GROUP_ID_NOT_FOUND, NON_EMPTY_GROUP (not of consumers) for the group,
+  /// GROUP_SUBSCRIBED_TO_TOPIC for an offset. One that is not there counts as deleted.
+  void delete_offsets(const std::string& group, std::vector<TopicPartition> tps, DeleteDone done);
+  /// Ends offsets and groups whose time has come; call it every few minutes.
+  void expire_offsets();
 
   [[nodiscard]] std::vector<GroupSnapshot> list() const;
+  /// The durable offsets as they are now, without those on their way; for observers.
+  [[nodiscard]] std::vector<FetchedOffset> durable_offsets(const std::string& group) const;
   /// State Dead: there is no such group.
   [[nodiscard]] GroupSnapshot describe(const std::string& group) const;
 
  private:
   struct Entry {
-    explicit Entry(Group machine) : group(std::move(machine)) {}
+    Entry(Group machine, uint64_t sequence) : group(std::move(machine)), born(sequence) {}
     Group group;
-    std::optional<GroupState> counted;                  // in which gauge
+    /// Commits with a smaller number were for an earlier group of this name.
+    uint64_t born;
+    std::optional<GroupState> counted;  // in which gauge
+    GroupState last_state = GroupState::kEmpty;
+    int64_t state_since_ms = 0;                         // of last_state
     std::map<TopicPartition, CommittedOffset> offsets;  // durable ones only
-    std::set<uint64_t> commits_in_flight;
+    std::map<uint64_t, std::vector<TopicPartition>> commits_in_flight;
     struct FetchWaiting {
       uint64_t after;  // waits until no commit in flight is this old or older
       std::optional<std::vector<TopicPartition>> tps;
@@ -132,39 +172,55 @@ class GroupCoordinator {
     };
     std::deque<FetchWaiting> fetches;
   };
+  using Groups = std::map<std::string, Entry>;
   /// Callbacks gathered under the mutex, run after it is released.
   struct Deliveries {
     std::vector<std::pair<JoinDone, JoinResult>> joins;
     std::vector<std::pair<SyncDone, SyncResult>> syncs;
     std::vector<std::pair<FetchDone, std::vector<FetchedOffset>>> fetches;
-    std::vector<std::pair<std::string, PersistedGroup>> to_persist;
   };
 
-  GroupCoordinator(std::unique_ptr<KeyedLog> log, GroupSettings settings, Clock& clock);
+  GroupCoordinator(std::unique_ptr<KeyedLog> log, CoordinatorSettings settings, Clock& clock);
 
+  // All but deliver() under mutex_.
   Result<void> load();
+  void adopt(const std::string& name, const PersistedGroup& image);
   Entry& entry_of(const std::string& group);
+  [[nodiscard]] bool is_full() const;
   void drop_if_unused(const std::string& group);
+  /// Forgets the group and everything of it, in memory now and in the log through `tombstones`.
+  Groups::iterator erase(Groups::iterator it, Deliveries& deliveries,
+                         std::vector<KeyedChange>& tombstones);
   void collect(Entry& entry, Outbox& out, Deliveries& deliveries);
-  void deliver(Deliveries deliveries);
-  void persist(const std::string& group, const PersistedGroup& value);
-  void write(std::vector<KeyedChange> changes, KeyedLog::WriteDone done);
-  void commit_done(const std::string& group, uint64_t sequence,
-                   std::vector<std::pair<TopicPartition, CommittedOffset>> offsets, bool durable);
+  void persist(Entry& entry, Outbox& out);
   void arm(const Entry& entry);
   void count(Entry& entry);
+  void note_state(Entry& entry);
   kafka::ErrorCode heartbeat_locked(const std::string& group, const MemberIdentity& who);
+  void commit_locked(Entry& entry, std::vector<OffsetToCommit> offsets,
+                     std::vector<kafka::ErrorCode>& codes, CommitDone& done);
+  /// Erases now what is there, and when the tombstones are durable what was on its way.
+  void delete_locked(const std::string& group, Entry& entry, std::vector<TopicPartition> tps,
+                     KeyedLog::WriteDone done);
+  [[nodiscard]] std::vector<TopicPartition> expired(const Entry& entry) const;
+
+  void deliver(Deliveries deliveries);
+  void persisted(const std::string& group, int32_t generation, Result<void> written,
+                 std::vector<std::pair<JoinDone, JoinResult>> joins);
+  void commit_done(const std::string& group, uint64_t sequence,
+                   std::vector<std::pair<TopicPartition, CommittedOffset>> offsets, bool durable);
+
   [[nodiscard]] static std::vector<FetchedOffset> read_offsets(
       const Entry& entry, const std::optional<std::vector<TopicPartition>>& tps);
   [[nodiscard]] static GroupSnapshot snapshot(const Entry& entry);
+  [[nodiscard]] int64_t wall_ms() const { return clock_.wall().time_since_epoch().count(); }
 
-  const GroupSettings settings_;
+  const CoordinatorSettings settings_;
   Clock& clock_;
-  OnRoom on_room_;
 
   mutable std::mutex mutex_;
   // Guarded by mutex_.
-  std::map<std::string, Entry> groups_;
+  Groups groups_;
   std::unordered_map<RequestId, JoinDone> held_joins_;
   std::unordered_map<RequestId, SyncDone> held_syncs_;
   RequestId last_request_ = 0;
@@ -176,7 +232,7 @@ class GroupCoordinator {
   bool stopped_ = false;
 
   // Last: its destructor waits for writes whose callbacks use all of the above.
-  std::unique_ptr<KeyedLog> log_;
+  StateWriter writer_;
 };
 
 }  // namespace freshet::broker

@@ -33,6 +33,7 @@ struct JoinRequest {
   Millis rebalance_timeout{60'000};
   bool id_required = false;          // v4 and later: join again with the id that was given
   bool can_skip_assignment = false;  // v9
+  bool in_process = false;           // dies with the broker
 };
 
 struct JoinedMember {
@@ -81,8 +82,10 @@ struct LeavingMember {
 struct Outbox {
   std::vector<std::pair<RequestId, JoinResult>> joins;
   std::vector<std::pair<RequestId, SyncResult>> syncs;
-  /// Write this generation durably, then call Group::persisted().
+  /// Write Group::image() durably as of now, then call Group::persisted() with this generation.
   std::optional<int32_t> persist_generation;
+  /// Answers that wait for that write; a failed write turns them into its error.
+  std::vector<std::pair<RequestId, JoinResult>> joins_when_durable;
 };
 
 }  // namespace freshet::broker

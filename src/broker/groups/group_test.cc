@@ -24,6 +24,7 @@ class GroupTest : public testing::Test {
     bool id_required = false;
     bool can_skip = false;
     std::string metadata = "m";
+    bool in_process = false;
     Millis session{10'000};
     Millis rebalance{60'000};
   };
@@ -41,6 +42,7 @@ class GroupTest : public testing::Test {
     request.rebalance_timeout = j.rebalance;
     request.id_required = j.id_required;
     request.can_skip_assignment = j.can_skip;
+    request.in_process = j.in_process;
     Outbox out;
     group_.join(++requests_, request, now_, out);
     take(out);
@@ -80,6 +82,7 @@ class GroupTest : public testing::Test {
     persisted_ = *out.persist_generation;
     if (!auto_persist_) return;
     Outbox next;
+    next.joins = std::move(out.joins_when_durable);
     group_.persisted(*out.persist_generation, ErrorCode::kNone, now_, next);
     take(next);
   }
@@ -281,6 +284,53 @@ TEST_F(GroupTest, a_member_that_never_syncs_is_dropped_after_the_rebalance_timeo
   EXPECT_EQ(group_.state(), GroupState::kPreparingRebalance);
 }
 
+TEST_F(GroupTest, a_follower_that_syncs_after_the_leader_has_done_its_duty) {
+  const auto ids = stable(1);
+  const RequestId newcomer = join({});
+  join({.id = ids[0]});
+  const std::string follower = joins_[newcomer].member_id;
+  sync(ids[0], 2, {{ids[0], "one"}, {follower, "two"}});
+  ASSERT_EQ(group_.state(), GroupState::kStable);
+  EXPECT_EQ(syncs_[sync(follower, 2)].assignment, "two");
+  for (int i = 0; i < 10; ++i) {
+    pass(Millis(9'000));
+    EXPECT_EQ(heartbeat(ids[0], 2), ErrorCode::kNone);
+    EXPECT_EQ(heartbeat(follower, 2), ErrorCode::kNone);
+  }
+}
+
+TEST_F(GroupTest, a_new_member_gives_up_its_held_join_after_five_minutes) {
+  Joining patient{.session = Millis(600'000), .rebalance = Millis(900'000)};
+  join(patient);
+  sync("member-1", 1, {});
+  const RequestId newcomer = join(patient);
+  pass(Millis(299'999));
+  EXPECT_TRUE(held(newcomer));
+  pass(Millis(1));
+  EXPECT_EQ(joins_[newcomer].error, ErrorCode::kUnknownMemberId);
+  EXPECT_EQ(group_.members().size(), 1U);
+}
+
+TEST_F(GroupTest, joining_again_and_again_does_not_put_the_end_of_the_rebalance_off) {
+  const auto ids = stable(2);
+  join({.id = ids[0], .metadata = "x", .session = Millis(600'000)});
+  for (int i = 0; i < 6; ++i) {
+    pass(Millis(9'000));
+    EXPECT_EQ(heartbeat(ids[1], 2), ErrorCode::kRebalanceInProgress);
+    join({.id = ids[0], .metadata = "x", .session = Millis(600'000)});
+  }
+  pass(Millis(6'000));  // a minute since it began; ids[1] never joined
+  EXPECT_EQ(group_.state(), GroupState::kCompletingRebalance);
+  EXPECT_EQ(group_.members().size(), 1U);
+}
+
+TEST_F(GroupTest, the_first_member_does_not_wait_for_somebody_who_only_asked_for_an_id) {
+  join({.id_required = true});
+  const RequestId first = join({});
+  EXPECT_EQ(joins_[first].error, ErrorCode::kNone);
+  EXPECT_TRUE(group_.has_pending_members());
+}
+
 TEST_F(GroupTest, follower_with_unchanged_metadata_gets_the_current_generation) {
   const auto ids = stable(2);
   const int32_t generation = group_.generation();
@@ -351,6 +401,7 @@ TEST_F(GroupTest, an_assignment_that_cannot_be_written_makes_members_join_again)
 
 TEST_F(GroupTest, commit_rules) {
   EXPECT_EQ(check_commit("", -1), ErrorCode::kNone) << "empty group, no member";
+  EXPECT_EQ(check_commit("ghost", -1), ErrorCode::kNone) << "empty group, a tool";
   EXPECT_EQ(check_commit("ghost", 3), ErrorCode::kUnknownMemberId);
   join({});
   EXPECT_EQ(check_commit("member-1", 1), ErrorCode::kRebalanceInProgress) << "completing";
@@ -360,6 +411,81 @@ TEST_F(GroupTest, commit_rules) {
   EXPECT_EQ(check_commit("", -1), ErrorCode::kUnknownMemberId) << "the group has members";
   join({});
   EXPECT_EQ(check_commit("member-1", 1), ErrorCode::kNone) << "preparing: the last chance";
+}
+
+TEST_F(GroupTest, commit_rules_within_a_transaction) {
+  const auto check = [&](const std::string& id, int32_t generation) {
+    return group_.check_transactional_commit({id, std::nullopt, generation});
+  };
+  EXPECT_EQ(check("", -1), ErrorCode::kNone);
+  EXPECT_EQ(check("somebody", -1), ErrorCode::kNone) << "empty group";
+  join({});
+  EXPECT_EQ(check("member-1", 1), ErrorCode::kNone) << "also while completing";
+  EXPECT_EQ(check("", -1), ErrorCode::kNone) << "a producer that names no member";
+  EXPECT_EQ(check("member-1", 0), ErrorCode::kIllegalGeneration);
+  EXPECT_EQ(check("ghost", 1), ErrorCode::kUnknownMemberId);
+}
+
+TEST_F(GroupTest, a_stable_group_comes_back_with_its_members) {
+  const RequestId first = join({.instance = "i1"});
+  const std::string leader = joins_[first].member_id;
+  sync(leader, 1, {{leader, "all"}}, "i1");
+  group_ = Group::restore("g", {}, group_.image(), now_);
+  EXPECT_EQ(group_.state(), GroupState::kStable);
+  EXPECT_EQ(heartbeat(leader, 1, "i1"), ErrorCode::kNone);
+  EXPECT_EQ(group_.check_commit({leader, "i1", 1}, now_), ErrorCode::kNone);
+  EXPECT_EQ(syncs_[sync(leader, 1, {}, "i1")].assignment, "all");
+  const RequestId again = join({.instance = "i1", .can_skip = true});
+  EXPECT_TRUE(joins_[again].skip_assignment);
+  EXPECT_EQ(heartbeat(leader, 1, "i1"), ErrorCode::kFencedInstanceId);
+  const RequestId changed = join({.id = joins_[again].member_id, .instance = "i1"});
+  EXPECT_EQ(joins_[changed].generation, 2);
+}
+
+TEST_F(GroupTest, members_that_stay_silent_after_a_restart_are_not_waited_for_long) {
+  join({.instance = "static", .session = Millis(60'000)});
+  const RequestId second = join({.session = Millis(60'000)});
+  join({.id = "member-1", .instance = "static", .session = Millis(60'000)});
+  sync("member-1", 2, {}, "static");
+  ASSERT_EQ(group_.state(), GroupState::kStable);
+  group_ = Group::restore("g", {}, group_.image(), now_);
+  EXPECT_EQ(group_.next_deadline(), now_ + Millis(10'000));
+  pass(Millis(10'000));
+  EXPECT_FALSE(group_.members().contains(joins_[second].member_id));
+  EXPECT_TRUE(group_.members().contains("member-1")) << "static: its session is 60 s";
+  pass(Millis(50'000));
+  EXPECT_EQ(group_.state(), GroupState::kEmpty);
+}
+
+TEST_F(GroupTest, a_group_with_a_member_in_this_process_comes_back_empty) {
+  join({.in_process = true});
+  sync("member-1", 1, {});
+  const auto image = group_.image();
+  EXPECT_EQ(image.protocol, "range");
+  EXPECT_THAT(image.members, IsEmpty());
+  group_ = Group::restore("g", {}, image, now_);
+  EXPECT_EQ(group_.state(), GroupState::kEmpty);
+  EXPECT_EQ(heartbeat("member-1", 1), ErrorCode::kUnknownMemberId);
+  EXPECT_EQ(joins_[join({})].generation, 2);
+}
+
+TEST_F(GroupTest, a_generation_that_was_never_durable_does_not_come_back) {
+  stable(1);
+  join({});
+  join({.id = "member-1"});
+  ASSERT_EQ(group_.state(), GroupState::kCompletingRebalance);
+  EXPECT_THAT(group_.image().members, IsEmpty());
+}
+
+TEST_F(GroupTest, the_answer_to_a_static_member_waits_until_its_new_id_is_durable) {
+  join({.instance = "i1"});
+  sync("member-1", 1, {}, "i1");
+  auto_persist_ = false;
+  const RequestId again = join({.instance = "i1"});
+  EXPECT_TRUE(held(again));
+  EXPECT_EQ(persisted_, 1);
+  ASSERT_EQ(group_.image().members.size(), 1U);
+  EXPECT_EQ(group_.image().members[0].id, "member-2");
 }
 
 TEST_F(GroupTest, static_member_comes_back_without_a_rebalance_and_fences_its_old_self) {

@@ -20,6 +20,7 @@ bool is_software_name(std::string_view text) {
 void handle_api_versions(CallPtr call, kafka::ApiVersionsRequest request) {
   kafka::ApiVersionsResponse response;
   for (const kafka::ApiInfo& api : kafka::kApis) {
+    if (!api.advertised) continue;
     response.api_keys.push_back({static_cast<int16_t>(api.key), api.version_min, api.version_max});
   }
   if (!kafka::api_info(kafka::ApiKey::kApiVersions).supports(call->version())) {

@@ -29,7 +29,8 @@ inline constexpr int32_t kTopicOperations =
                    AclOperation::kDelete, AclOperation::kAlter, AclOperation::kDescribe,
                    AclOperation::kDescribeConfigs, AclOperation::kAlterConfigs);
 inline constexpr int32_t kGroupOperations =
-    operation_bits(AclOperation::kRead, AclOperation::kDelete, AclOperation::kDescribe);
+    operation_bits(AclOperation::kRead, AclOperation::kDelete, AclOperation::kDescribe,
+                   AclOperation::kDescribeConfigs, AclOperation::kAlterConfigs);
 inline constexpr int32_t kClusterOperations =
     operation_bits(AclOperation::kCreate, AclOperation::kAlter, AclOperation::kDescribe,
                    AclOperation::kClusterAction, AclOperation::kDescribeConfigs,

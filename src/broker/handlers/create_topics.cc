@@ -128,9 +128,13 @@ void handle_create_topics(CallPtr call, kafka::CreateTopicsRequest request) {
   Services& services = call->services();
   auto pending = std::make_shared<Pending>();
   pending->call = std::move(call);
-  pending->response.topics.resize(request.topics.size());
-  std::map<std::string_view, int> names;
+  std::map<std::string, int> names;
   for (const auto& topic : request.topics) ++names[topic.name];
+  // A name that is there twice is answered once, as by Apache Kafka.
+  std::set<std::string> seen;
+  std::erase_if(request.topics,
+                [&](const Request::Topic& topic) { return !seen.insert(topic.name).second; });
+  pending->response.topics.resize(request.topics.size());
 
   for (size_t i = 0; i < request.topics.size(); ++i) {
     const Request::Topic& topic = request.topics[i];

@@ -43,6 +43,11 @@ void handle_delete_topics(CallPtr call, kafka::DeleteTopicsRequest request) {
     auto& out = pending->response.responses[i];
     out.name = wanted.name;
     out.topic_id = wanted.topic_id;
+    if (wanted.name.has_value() != wanted.topic_id.is_zero()) {
+      out.error_code = ErrorCode::kInvalidRequest;
+      out.error_message = "a topic is named either by its name or by its id";
+      continue;
+    }
     const TopicPtr topic =
         wanted.name ? services.topics.find(*wanted.name) : services.topics.find(wanted.topic_id);
     if (!topic) {

@@ -1,5 +1,7 @@
 #include <algorithm>
 
+#include "broker/broker_config.h"
+#include "broker/handlers/config_alteration.h"
 #include "broker/handlers/handlers.h"
 
 namespace freshet::broker {
@@ -9,30 +11,43 @@ namespace {
 using kafka::ErrorCode;
 using Response = kafka::DescribeConfigsResponse;
 
-constexpr int8_t kTopicResource = 2;
-constexpr int8_t kBrokerResource = 4;
-constexpr int8_t kSourceTopic = 1;         // DYNAMIC_TOPIC_CONFIG
-constexpr int8_t kSourceStaticBroker = 4;  // STATIC_BROKER_CONFIG
-constexpr int8_t kSourceDefault = 5;       // DEFAULT_CONFIG
+constexpr int8_t kSourceTopic = 1;          // DYNAMIC_TOPIC_CONFIG
+constexpr int8_t kSourceBroker = 2;         // DYNAMIC_BROKER_CONFIG
+constexpr int8_t kSourceDefaultBroker = 3;  // DYNAMIC_DEFAULT_BROKER_CONFIG
+constexpr int8_t kSourceStaticBroker = 4;   // STATIC_BROKER_CONFIG
+constexpr int8_t kSourceDefault = 5;        // DEFAULT_CONFIG
 
 bool is_wanted(const kafka::DescribeConfigsRequest::Resource& resource, std::string_view name) {
   return !resource.configuration_keys || std::ranges::find(*resource.configuration_keys, name) !=
                                              resource.configuration_keys->end();
 }
 
-Response::Config make_config(std::string_view name, std::string value, int8_t source,
-                             ConfigType type, std::string_view documentation,
+// Where a value may come from, the strongest first: KIP-226's synonyms. The first one holds.
+using Candidates = std::vector<Response::Synonym>;
+
+Response::Config make_config(std::string_view name, const Candidates& candidates, ConfigType type,
+                             std::string_view documentation,
                              const kafka::DescribeConfigsRequest& request) {
   Response::Config config;
   config.name = name;
-  config.value = std::move(value);
-  config.config_source = source;
+  config.value = candidates.front().value;
+  config.config_source = candidates.front().source;
   config.config_type = static_cast<int8_t>(type);
   if (request.include_documentation) config.documentation = std::string(documentation);
-  if (request.include_synonyms) {
-    config.synonyms.push_back({config.name, config.value, source});
-  }
+  if (request.include_synonyms) config.synonyms = candidates;
   return config;
+}
+
+// The broker's values of a config that can be changed at run time, with its default at the end.
+void add_broker_candidates(const BrokerConfigs& configs, const std::string& name,
+                           std::string_view default_value, Candidates& candidates) {
+  if (const auto set = configs.for_node.find(name); set != configs.for_node.end()) {
+    candidates.push_back({name, set->second, kSourceBroker});
+  }
+  if (const auto set = configs.for_all.find(name); set != configs.for_all.end()) {
+    candidates.push_back({name, set->second, kSourceDefaultBroker});
+  }
+  candidates.push_back({name, std::string(default_value), kSourceDefault});
 }
 
 void describe_topic(const Services& services, const kafka::DescribeConfigsRequest& request,
@@ -46,13 +61,47 @@ void describe_topic(const Services& services, const kafka::DescribeConfigsReques
     out.error_message = valid ? "there is no such topic" : "not a topic name";
     return;
   }
+  const auto broker_configs = services.topics.broker_configs();
   for (const TopicConfigInfo& info : topic_config_infos()) {
     if (!is_wanted(resource, info.name)) continue;
-    const auto set = topic->configs.find(std::string(info.name));
-    const bool is_set = set != topic->configs.end();
-    out.configs.push_back(make_config(
-        info.name, is_set ? set->second : std::string(info.default_value),
-        is_set ? kSourceTopic : kSourceDefault, info.type, info.documentation, request));
+    const std::string name(info.name);
+    Candidates candidates;
+    if (const auto set = topic->configs.find(name); set != topic->configs.end()) {
+      candidates.push_back({name, set->second, kSourceTopic});
+    }
+    if (!info.broker_name.empty()) {
+      add_broker_candidates(*broker_configs, std::string(info.broker_name), info.default_value,
+                            candidates);
+    } else if (candidates.empty()) {
+      // A default without a name at the broker is no synonym of anything.
+      auto config = make_config(name, {{name, std::string(info.default_value), kSourceDefault}},
+                                info.type, info.documentation, request);
+      config.synonyms.clear();
+      out.configs.push_back(std::move(config));
+      continue;
+    }
+    out.configs.push_back(make_config(name, candidates, info.type, info.documentation, request));
+  }
+}
+
+// The broker's own configs that can be changed; of all brokers together (resource "") only those
+// that were.
+void describe_dynamic(const Services& services, const kafka::DescribeConfigsRequest& request,
+                      const kafka::DescribeConfigsRequest::Resource& resource,
+                      Response::Resource& out) {
+  const auto configs = services.topics.broker_configs();
+  for (const TopicConfigInfo& info : dynamic_broker_configs()) {
+    if (!is_wanted(resource, info.name)) continue;
+    const std::string name(info.name);
+    Candidates candidates;
+    if (!resource.resource_name.empty()) {
+      add_broker_candidates(*configs, name, info.default_value, candidates);
+    } else if (const auto set = configs->for_all.find(name); set != configs->for_all.end()) {
+      candidates.push_back({name, set->second, kSourceDefaultBroker});
+    } else {
+      continue;
+    }
+    out.configs.push_back(make_config(name, candidates, info.type, info.documentation, request));
   }
 }
 
@@ -65,6 +114,7 @@ void describe_broker(const Services& services, const kafka::DescribeConfigsReque
                                     resource.resource_name, kNodeId);
     return;
   }
+  if (resource.resource_name.empty()) return describe_dynamic(services, request, resource, out);
   struct Setting {
     std::string_view name;
     std::string value;
@@ -83,6 +133,8 @@ void describe_broker(const Services& services, const kafka::DescribeConfigsReque
       {"delete.topic.enable", "true", ConfigType::kBoolean, "Whether topics can be deleted."},
       {"group.initial.rebalance.delay.ms", std::to_string(options.initial_rebalance_delay.count()),
        ConfigType::kInt, "How long a new group waits for more members."},
+      {"group.max.size", std::to_string(options.group_members_max), ConfigType::kInt,
+       "How many members a group may have."},
       {"group.max.session.timeout.ms", std::to_string(options.session_timeout_max.count()),
        ConfigType::kInt, "The longest session timeout a member may ask for."},
       {"group.min.session.timeout.ms", std::to_string(options.session_timeout_min.count()),
@@ -91,15 +143,25 @@ void describe_broker(const Services& services, const kafka::DescribeConfigsReque
       {"node.id", std::to_string(kNodeId), ConfigType::kInt, "The id of this node."},
       {"num.partitions", std::to_string(options.default_partitions), ConfigType::kInt,
        "Partitions of a topic that does not say how many."},
+      {"offset.metadata.max.bytes", std::to_string(kOffsetMetadataBytesMax), ConfigType::kInt,
+       "How long the metadata of a committed offset may be."},
+      {"offsets.retention.check.interval.ms",
+       std::to_string(options.offsets_retention_check.count()), ConfigType::kLong,
+       "How often offsets and groups that nobody uses are looked for."},
+      {"offsets.retention.minutes",
+       std::to_string(std::chrono::floor<std::chrono::minutes>(options.offsets_retention).count()),
+       ConfigType::kInt, "How long the offsets of a group without members are kept."},
       {"socket.request.max.bytes", std::to_string(options.frame_bytes_max), ConfigType::kInt,
        "The largest request."},
   };
   for (const Setting& setting : settings) {
     if (!is_wanted(resource, setting.name)) continue;
-    out.configs.push_back(make_config(setting.name, setting.value, kSourceStaticBroker,
-                                      setting.type, setting.documentation, request));
+    out.configs.push_back(
+        make_config(setting.name, {{std::string(setting.name), setting.value, kSourceStaticBroker}},
+                    setting.type, setting.documentation, request));
     out.configs.back().read_only = true;
   }
+  describe_dynamic(services, request, resource, out);
 }
 
 }  // namespace

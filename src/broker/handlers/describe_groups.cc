@@ -22,7 +22,9 @@ void handle_describe_groups(CallPtr call, kafka::DescribeGroupsRequest request) 
                              std::move(member.client_id), std::move(member.client_host),
                              std::move(member.metadata), std::move(member.assignment)});
     }
-    if (request.include_authorized_operations) out.authorized_operations = kGroupOperations;
+    const bool found = out.error_code == kafka::ErrorCode::kNone;
+    if (request.include_authorized_operations && found)
+      out.authorized_operations = kGroupOperations;
     response.groups.push_back(std::move(out));
   }
   call->answer(response);

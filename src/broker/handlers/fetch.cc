@@ -7,6 +7,7 @@
 #include <atomic>
 
 #include "broker/handlers/handlers.h"
+#include "broker/handlers/leader_epoch_check.h"
 #include "observe/log.h"
 
 namespace freshet::broker {
@@ -20,6 +21,7 @@ using Response = kafka::FetchResponse;
 const Logger logger("broker.fetch");
 
 constexpr int16_t kFirstTopicIdVersion = 13;
+constexpr int8_t kReadCommitted = 1;
 /// Nobody may park a request for longer.
 constexpr Millis kWaitMax{300'000};
 /// No answer is larger, whatever the client allows.
@@ -32,17 +34,14 @@ ErrorCode read_error_code(const Error& error, const PartitionLog& log) {
   return ErrorCode::kKafkaStorageError;
 }
 
-ErrorCode check_leader_epoch(const PartitionLog& log, int32_t epoch) {
-  if (epoch < 0 || epoch == log.leader_epoch()) return ErrorCode::kNone;
-  return epoch < log.leader_epoch() ? ErrorCode::kFencedLeaderEpoch
-                                    : ErrorCode::kUnknownLeaderEpoch;
-}
-
 /// One Fetch from arrival to answer. Lives on the connection's thread; wake-ups are posted there.
 class PendingFetch : public std::enable_shared_from_this<PendingFetch> {
  public:
   PendingFetch(CallPtr call, Request request)
-      : call_(std::move(call)), request_(std::move(request)) {}
+      : call_(std::move(call)),
+        request_(std::move(request)),
+        isolation_(request_.isolation_level == kReadCommitted ? Isolation::kReadCommitted
+                                                              : Isolation::kReadUncommitted) {}
 
   void run() {
     if (try_answer(/*last_chance=*/request_.max_wait_ms <= 0)) return;
@@ -61,7 +60,7 @@ class PendingFetch : public std::enable_shared_from_this<PendingFetch> {
  private:
   struct Seen {
     PartitionLogPtr log;
-    Offset high_watermark;
+    Offset end;  // for this isolation
   };
   struct Wait {
     PartitionLogPtr log;
@@ -123,7 +122,7 @@ class PendingFetch : public std::enable_shared_from_this<PendingFetch> {
 
     // Taken before the read: whatever lands after it must wake this fetch.
     const Offset high_watermark = log->high_watermark();
-    seen_.push_back({log, high_watermark});
+    seen_.push_back({log, log->end_offset(isolation_)});
     // Over the limit a partition gives its position only. The first one with data gives a batch.
     size_t room = limit > bytes ? limit - bytes : 0;
     if (bytes == 0) room = std::max<size_t>(room, 1);
@@ -132,17 +131,43 @@ class PendingFetch : public std::enable_shared_from_this<PendingFetch> {
     if (from < log->log_start() || from > high_watermark) {
       out.error_code = ErrorCode::kOffsetOutOfRange;
     } else if (room > 0) {
-      auto got = log->read(from, std::max<size_t>(std::min(room, partition_limit), 1));
-      if (got) {
+      auto got = log->read(from, std::max<size_t>(std::min(room, partition_limit), 1), isolation_);
+      if (got && bytes > 0 && size_of(got->slices) > room) {
+        // A batch is never cut: one that has no room left waits to be the first of an answer.
+      } else if (got) {
         out.records = std::move(got->slices);
+        if (isolation_ == Isolation::kReadCommitted)
+          list_aborted(*log, from, got->next_offset, out);
       } else {
         out.error_code = read_error_code(got.error(), *log);
       }
     }
-    for (const auto& slice : out.records) bytes += slice.bytes.size();
+    bytes += size_of(out.records);
     out.high_watermark = high_watermark.value();
     out.last_stable_offset = log->last_stable_offset().value();
     out.log_start_offset = log->log_start().value();
+  }
+
+  template <typename Slices>
+  static size_t size_of(const Slices& slices) {
+    size_t total = 0;
+    for (const auto& slice : slices) total += slice.bytes.size();
+    return total;
+  }
+
+  /// Adds which transactions among the records were rolled back: the client leaves those out.
+  static void list_aborted(const PartitionLog& log, Offset from, Offset to,
+                           Response::Partition& out) {
+    auto& listed = out.aborted_transactions.emplace();
+    auto aborted = log.aborted_transactions(from, to);
+    if (!aborted) {
+      out.error_code = read_error_code(aborted.error(), log);
+      out.records.clear();
+      return;
+    }
+    for (const AbortedTransaction& transaction : *aborted) {
+      listed.push_back({transaction.producer_id, transaction.first_offset.value()});
+    }
   }
 
   /// Asks every partition to tell when it grows, on whatever thread; the rest happens here.
@@ -154,9 +179,10 @@ class PendingFetch : public std::enable_shared_from_this<PendingFetch> {
   void arm(size_t index) {
     const Seen& seen = seen_[index];
     waits_[index].log = seen.log;
-    waits_[index].id = seen.log->when_past(seen.high_watermark, [self = shared_from_this(), index] {
+    const auto ready = [self = shared_from_this(), index] {
       self->call_->loop().post([self, index] { self->woken(index); });
-    });
+    };
+    waits_[index].id = seen.log->when_past(seen.end, ready, isolation_);
   }
 
   void woken(size_t index) {
@@ -181,6 +207,7 @@ class PendingFetch : public std::enable_shared_from_this<PendingFetch> {
 
   CallPtr call_;
   const Request request_;
+  const Isolation isolation_;
   std::vector<Seen> seen_;   // by the last try, every partition in request order
   std::vector<Wait> waits_;  // the same order: a try without errors sees the same partitions
   bool any_error_ = false;

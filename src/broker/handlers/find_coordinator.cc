@@ -8,10 +8,8 @@ constexpr int8_t kGroupKey = 0;
 constexpr int8_t kTransactionKey = 1;
 
 std::pair<kafka::ErrorCode, std::optional<std::string>> refusal(int8_t key_type) {
-  if (key_type == kGroupKey) return {kafka::ErrorCode::kNone, std::nullopt};
-  if (key_type == kTransactionKey) {
-    return {kafka::ErrorCode::kUnsupportedVersion,
-            "transactions are not supported yet; use an idempotent producer"};
+  if (key_type == kGroupKey || key_type == kTransactionKey) {
+    return {kafka::ErrorCode::kNone, std::nullopt};
   }
   return {kafka::ErrorCode::kInvalidRequest, fmt::format("coordinator key type {}", key_type)};
 }

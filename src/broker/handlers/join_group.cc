@@ -1,5 +1,5 @@
+#include "broker/groups/member_id.h"
 #include "broker/handlers/handlers.h"
-#include "model/topic_id.h"
 
 namespace freshet::broker {
 
@@ -36,9 +36,7 @@ void handle_join_group(CallPtr call, kafka::JoinGroupRequest request) {
   join.instance_id = std::move(request.group_instance_id);
   join.client_id = call->client_id();
   join.client_host = call->client_host();
-  // Kafka's rule: the client's name for people, then something nobody else can guess or repeat.
-  join.new_member_id = fmt::format("{}-{}", join.instance_id.value_or(join.client_id),
-                                   TopicId::random().to_string());
+  join.new_member_id = make_member_id(join.instance_id.value_or(join.client_id));
   join.protocol_type = std::move(request.protocol_type);
   for (auto& protocol : request.protocols) {
     join.protocols.push_back({std::move(protocol.name), std::move(protocol.metadata)});

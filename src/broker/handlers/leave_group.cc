@@ -3,6 +3,11 @@
 namespace freshet::broker {
 
 void handle_leave_group(CallPtr call, kafka::LeaveGroupRequest request) {
+  kafka::LeaveGroupResponse response;
+  if (request.group_id.empty()) {
+    response.error_code = kafka::ErrorCode::kInvalidGroupId;
+    return call->answer(response);
+  }
   std::vector<LeavingMember> leaving;
   const bool single = call->version() < 3;
   if (single) leaving.push_back({std::move(request.member_id), std::nullopt});
@@ -10,7 +15,6 @@ void handle_leave_group(CallPtr call, kafka::LeaveGroupRequest request) {
     leaving.push_back({std::move(member.member_id), std::move(member.group_instance_id)});
   }
   const auto codes = call->services().groups.leave(request.group_id, leaving);
-  kafka::LeaveGroupResponse response;
   if (single) {
     response.error_code = codes.front();
   } else {

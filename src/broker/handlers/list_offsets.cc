@@ -1,4 +1,5 @@
 #include "broker/handlers/handlers.h"
+#include "broker/handlers/leader_epoch_check.h"
 #include "observe/log.h"
 
 namespace freshet::broker {
@@ -17,12 +18,6 @@ constexpr int64_t kEarliestLocal = -4;  // KIP-405: the log start, without remot
 constexpr int64_t kLatestTiered = -5;   // KIP-1005: nothing is in remote storage
 constexpr int8_t kReadCommitted = 1;
 
-ErrorCode check_leader_epoch(const PartitionLog& log, int32_t epoch) {
-  if (epoch < 0 || epoch == log.leader_epoch()) return ErrorCode::kNone;
-  return epoch < log.leader_epoch() ? ErrorCode::kFencedLeaderEpoch
-                                    : ErrorCode::kUnknownLeaderEpoch;
-}
-
 void find_by_time(const PartitionLog& log, int64_t timestamp, Offset end,
                   Response::Partition& out) {
   auto found = timestamp == kMaxTimestamp ? log.max_timestamp() : log.find_by_time(timestamp);
@@ -36,6 +31,14 @@ void find_by_time(const PartitionLog& log, int64_t timestamp, Offset end,
   out.timestamp = (*found)->timestamp_ms;
   out.offset = (*found)->offset.value();
   out.leader_epoch = (*found)->leader_epoch;
+}
+
+// From which version on a client may ask for it; times themselves are served in all.
+int16_t version_min_of(int64_t timestamp) {
+  if (timestamp >= kEarliest) return 0;
+  if (timestamp == kMaxTimestamp) return 7;
+  if (timestamp == kEarliestLocal) return 8;
+  return timestamp == kLatestTiered ? 9 : INT16_MAX;
 }
 
 void look_up(const PartitionLog& log, const kafka::ListOffsetsRequest::Partition& wanted,
@@ -56,10 +59,6 @@ void look_up(const PartitionLog& log, const kafka::ListOffsetsRequest::Partition
     case kLatestTiered:
       return;
     default:
-      if (wanted.timestamp < kMaxTimestamp) {
-        out.error_code = ErrorCode::kInvalidRequest;
-        return;
-      }
       return find_by_time(log, wanted.timestamp, end, out);
   }
 }
@@ -76,7 +75,9 @@ void handle_list_offsets(CallPtr call, kafka::ListOffsetsRequest request) {
       Response::Partition& out = topic_out.partitions.emplace_back();
       out.partition_index = wanted.partition_index;
       const PartitionLogPtr log = found ? found->partition(wanted.partition_index) : nullptr;
-      if (log) {
+      if (call->version() < version_min_of(wanted.timestamp)) {
+        out.error_code = ErrorCode::kUnsupportedVersion;
+      } else if (log) {
         look_up(*log, wanted, request.isolation_level == kReadCommitted, out);
       } else {
         out.error_code = ErrorCode::kUnknownTopicOrPartition;

@@ -28,8 +28,10 @@ Response::Topic describe(const Topic& topic, bool with_operations) {
   return out;
 }
 
-Response::Topic missing(std::optional<std::string> name, const TopicId& id, ErrorCode error) {
+Response::Topic missing(std::optional<std::string> name, const TopicId& id, ErrorCode error,
+                        bool with_operations) {
   Response::Topic out;
+  if (with_operations && name) out.topic_authorized_operations = kTopicOperations;
   out.error_code = error;
   out.name = std::move(name);
   out.topic_id = id;
@@ -73,7 +75,7 @@ void create_on_demand(const std::shared_ptr<Pending>& pending, size_t slot, std:
       spec, [pending, slot, name = spec.name, with_operations](Result<TopicPtr> topic) {
         pending->response.topics[slot] =
             topic ? describe(**topic, with_operations)
-                  : missing(name, TopicId(), creation_error(topic.error()));
+                  : missing(name, TopicId(), creation_error(topic.error()), with_operations);
         pending->done();
       });
 }
@@ -107,13 +109,16 @@ void handle_metadata(CallPtr call, kafka::MetadataRequest request) {
     if (topic) {
       topics[i] = describe(*topic, with_operations);
     } else if (by_id) {
-      topics[i] = missing(std::nullopt, wanted.topic_id, ErrorCode::kUnknownTopicId);
+      topics[i] =
+          missing(std::nullopt, wanted.topic_id, ErrorCode::kUnknownTopicId, with_operations);
     } else if (!check_topic_name(wanted.name.value_or(""))) {
-      topics[i] = missing(std::move(wanted.name), {}, ErrorCode::kInvalidTopicException);
+      topics[i] =
+          missing(std::move(wanted.name), {}, ErrorCode::kInvalidTopicException, with_operations);
     } else if (create) {
       create_on_demand(pending, i, std::move(*wanted.name), with_operations);
     } else {
-      topics[i] = missing(std::move(wanted.name), {}, ErrorCode::kUnknownTopicOrPartition);
+      topics[i] =
+          missing(std::move(wanted.name), {}, ErrorCode::kUnknownTopicOrPartition, with_operations);
     }
   }
   pending->done();

@@ -26,6 +26,7 @@ void handle_offset_commit(CallPtr call, kafka::OffsetCommitRequest request) {
       offset.offset = Offset(partition.committed_offset);
       offset.leader_epoch = partition.committed_leader_epoch;
       offset.metadata = std::move(partition.committed_metadata).value_or("");
+      if (request.retention_time_ms >= 0) offset.retention = Millis(request.retention_time_ms);
       offsets.push_back(std::move(offset));
     }
   }
@@ -37,7 +38,12 @@ void handle_offset_commit(CallPtr call, kafka::OffsetCommitRequest request) {
        places = std::move(places)](const std::vector<ErrorCode>& codes) mutable {
         for (size_t i = 0; i < places.size(); ++i) {
           const auto [topic, partition] = places[i];
-          response.topics[topic].partitions[partition].error_code = codes[i];
+          ErrorCode code = codes[i];
+          // Before version 9 a member of a group that is gone learns it by its generation.
+          if (code == ErrorCode::kGroupIdNotFound && call->version() < 9) {
+            code = ErrorCode::kIllegalGeneration;
+          }
+          response.topics[topic].partitions[partition].error_code = code;
         }
         call->answer(response);
       });

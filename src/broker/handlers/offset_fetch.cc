@@ -1,4 +1,5 @@
 #include <atomic>
+#include <set>
 
 #include "broker/handlers/handlers.h"
 
@@ -35,6 +36,27 @@ std::vector<Response::Topic> grouped(std::vector<FetchedOffset> offsets) {
   return topics;
 }
 
+/// Partitions that an open transaction may change, looked at before the offsets are read: what is
+/// not among them stays as it is read, or has been changed for good.
+using Unstable = std::set<TopicPartition>;
+
+Unstable unstable(const Services& services, const std::string& group, bool require_stable) {
+  return require_stable ? services.transactions.pending_offsets().unstable(group) : Unstable();
+}
+
+void withhold(const Unstable& unstable, std::vector<Response::Topic>& topics) {
+  if (unstable.empty()) return;
+  for (auto& topic : topics) {
+    for (auto& partition : topic.partitions) {
+      if (!unstable.contains({topic.name, partition.partition_index})) continue;
+      partition.committed_offset = -1;
+      partition.committed_leader_epoch = -1;
+      partition.metadata = "";
+      partition.error_code = kafka::ErrorCode::kUnstableOffsetCommit;
+    }
+  }
+}
+
 struct Batch {
   CallPtr call;
   Response response;
@@ -50,9 +72,12 @@ void fetch_many(CallPtr call, kafka::OffsetFetchRequest request) {
   if (request.groups.empty()) return batch->call->answer(batch->response);
   for (size_t i = 0; i < request.groups.size(); ++i) {
     batch->response.groups[i].group_id = request.groups[i].group_id;
+    auto withheld =
+        unstable(batch->call->services(), request.groups[i].group_id, request.require_stable);
     groups.fetch(request.groups[i].group_id, wanted(request.groups[i].topics),
-                 [batch, i](std::vector<FetchedOffset> offsets) {
+                 [batch, i, withheld = std::move(withheld)](std::vector<FetchedOffset> offsets) {
                    batch->response.groups[i].topics = grouped(std::move(offsets));
+                   withhold(withheld, batch->response.groups[i].topics);
                    if (batch->outstanding.fetch_sub(1) == 1) batch->call->answer(batch->response);
                  });
   }
@@ -64,12 +89,15 @@ void handle_offset_fetch(CallPtr call, kafka::OffsetFetchRequest request) {
   if (call->version() >= 8) return fetch_many(std::move(call), std::move(request));
   // Version 1 cannot ask for everything: its empty list is empty.
   GroupCoordinator& groups = call->services().groups;
-  groups.fetch(request.group_id, wanted(request.topics),
-               [call = std::move(call)](std::vector<FetchedOffset> offsets) {
-                 Response response;
-                 response.topics = grouped(std::move(offsets));
-                 call->answer(response);
-               });
+  auto withheld = unstable(call->services(), request.group_id, request.require_stable);
+  groups.fetch(
+      request.group_id, wanted(request.topics),
+      [call = std::move(call), withheld = std::move(withheld)](std::vector<FetchedOffset> offsets) {
+        Response response;
+        response.topics = grouped(std::move(offsets));
+        withhold(withheld, response.topics);
+        call->answer(response);
+      });
 }
 
 }  // namespace freshet::broker

@@ -4,6 +4,7 @@
 
 #include "broker/handlers/handlers.h"
 #include "broker/produced_batch.h"
+#include "broker/recompressed_batch.h"
 #include "observe/log.h"
 
 namespace freshet::broker {
@@ -58,6 +59,8 @@ Refusal refusal_of(const AppendResult& result, int16_t version) {
       return {ErrorCode::kOutOfOrderSequenceNumber, result.message};
     case AppendStatus::kInvalidProducerEpoch:
       return {ErrorCode::kInvalidProducerEpoch, result.message};
+    case AppendStatus::kInvalidTxnState:
+      return {ErrorCode::kInvalidTxnState, result.message};
     case AppendStatus::kInvalidBatch:
       return {ErrorCode::kCorruptMessage, result.message};
     case AppendStatus::kTooLarge:
@@ -75,10 +78,9 @@ Refusal refusal_of(const AppendResult& result, int16_t version) {
   return {ErrorCode::kUnknownServerError, result.message};
 }
 
-void append(const std::shared_ptr<Pending>& pending, PartitionLog& log, std::span<char> bytes,
+void append(const std::shared_ptr<Pending>& pending, PartitionLog& log, AppendBatches batches,
             Response::Partition& out) {
   ++pending->outstanding;
-  AppendBatches batches{pending->call->frame(), bytes};
   log.append(std::move(batches), [pending, &out](AppendResult result) {
     out.log_start_offset = result.log_start.value();
     if (result.ok()) {
@@ -91,7 +93,8 @@ void append(const std::shared_ptr<Pending>& pending, PartitionLog& log, std::spa
 }
 
 void produce_to(const std::shared_ptr<Pending>& pending, const TopicPtr& topic,
-                const Request::Partition& data, Response::Partition& out) {
+                const Request::Partition& data, const std::optional<std::string>& transactional_id,
+                Response::Partition& out) {
   const PartitionLogPtr log = topic ? topic->partition(data.index) : nullptr;
   if (!log) {
     return pending->refuse(
@@ -110,7 +113,19 @@ void produce_to(const std::shared_ptr<Pending>& pending, const TopicPtr& topic,
         out, {produced_batch_error_code(accepted.error()), accepted.error().message()});
   }
   if (topic->settings.log_append_time) out.log_append_time_ms = now_ms;
-  append(pending, *log, bytes, out);
+  const kafka::RecordBatchView batch({bytes.data(), bytes.size()});
+  if (batch.is_transactional() && !transactional_id) {
+    return pending->refuse(out, {ErrorCode::kTransactionalIdAuthorizationFailed,
+                                 "a transactional batch came without a transactional id"});
+  }
+  const auto codec = topic->settings.codec.value_or(batch.codec());
+  if (codec == batch.codec()) return append(pending, *log, {pending->call->frame(), bytes}, out);
+  auto again = recompress_batch(batch, codec, topic->settings.batch_bytes_max);
+  if (!again) {
+    return pending->refuse(
+        out, {kafka::producer_batch_error_code(again.error()), again.error().message()});
+  }
+  append(pending, *log, AppendBatches::from_string(std::move(*again)), out);
 }
 
 }  // namespace
@@ -121,7 +136,6 @@ void handle_produce(CallPtr call, kafka::ProduceRequest request) {
   pending->acks = request.acks;
   pending->response.responses.reserve(request.topic_data.size());
   const bool acks_valid = request.acks >= -1 && request.acks <= 1;
-  const bool transactional = request.transactional_id.has_value();
   const int16_t version = call->version();
   pending->call = std::move(call);
 
@@ -140,12 +154,10 @@ void handle_produce(CallPtr call, kafka::ProduceRequest request) {
       auto& out = pending->response.responses[t].partition_responses[p];
       if (!acks_valid) {
         pending->refuse(out, {ErrorCode::kInvalidRequiredAcks, "acks must be -1, 0 or 1"});
-      } else if (transactional) {
-        pending->refuse(out, {ErrorCode::kInvalidTxnState, "transactions are not supported yet"});
       } else if (version < kFirstBatchVersion) {
         pending->refuse(out, {ErrorCode::kUnsupportedForMessageFormat, ""});
       } else {
-        produce_to(pending, found, topic.partition_data[p], out);
+        produce_to(pending, found, topic.partition_data[p], request.transactional_id, out);
       }
     }
   }

@@ -3,6 +3,11 @@
 namespace freshet::broker {
 
 void handle_sync_group(CallPtr call, kafka::SyncGroupRequest request) {
+  if (request.group_id.empty()) {
+    kafka::SyncGroupResponse refused;
+    refused.error_code = kafka::ErrorCode::kInvalidGroupId;
+    return call->answer(refused);
+  }
   SyncRequest sync;
   sync.who = {std::move(request.member_id), std::move(request.group_instance_id),
               request.generation_id};

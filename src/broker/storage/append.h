@@ -31,6 +31,7 @@ enum class AppendStatus {
   kDuplicate,             // the same producer sequence is in the log already, at `base_offset`
   kOutOfOrderSequence,    // Kafka error 45: a gap in the producer's sequence
   kInvalidProducerEpoch,  // Kafka error 47: a newer epoch of this producer id has written
+  kInvalidTxnState,       // Kafka error 48: no transaction may begin here, or one is open already
   kInvalidBatch,          // the header contradicts itself; nothing of this append was written
   kTooLarge,              // larger than one write-ahead log file can hold
   kDeleted,               // the partition is gone

@@ -62,7 +62,7 @@ void Checkpointer::remove_later(std::filesystem::path path) {
 
 void Checkpointer::remove_later(const PartitionState& partition, const SegmentList& gone) {
   for (const auto& segment : gone) {
-    for (const auto* const extension : {".log", ".index", ".timeindex", ".snapshot"}) {
+    for (const auto* const extension : {".log", ".index", ".timeindex", ".txnindex", ".snapshot"}) {
       remove_later(partition.directory / segment_file_name(segment->base_offset(), extension));
     }
   }

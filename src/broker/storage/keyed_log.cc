@@ -8,6 +8,7 @@
 #include <mutex>
 #include <unordered_map>
 
+#include "base/check.h"
 #include "kafka/record_batch_builder.h"
 #include "kafka/record_iterator.h"
 #include "observe/log.h"
@@ -58,6 +59,8 @@ struct KeyedLog::State : std::enable_shared_from_this<State> {
 
   Result<void> load();
   void submit(Write write);
+  std::optional<Staged> stage(Write& write, bool may_defer);
+  void entered();
   void landed(std::vector<KeyedChange> changes, size_t bytes);
   void begin_snapshot();
   void write_snapshot();
@@ -81,6 +84,7 @@ struct KeyedLog::State : std::enable_shared_from_this<State> {
   bool roll_asked = false;
   size_t entering = 0;  // writers between looking at `snapshotting` and having queued
   std::deque<Write> deferred;
+  std::vector<std::move_only_function<void()>> roll_waiters;
   size_t snapshot_left = 0;
   bool snapshot_ok = true;
 };
@@ -126,28 +130,43 @@ Result<void> KeyedLog::State::load() {
 }
 
 void KeyedLog::State::submit(Write write) {
+  auto staged = stage(write, /*may_defer=*/true);
+  if (!staged) return;
+  auto& append = staged->append;
+  append.log->append(std::move(append.batches), std::move(append.done));
+}
+
+// nullopt while the log is being rolled; the write is then kept for later, or left untouched.
+std::optional<KeyedLog::Staged> KeyedLog::State::stage(Write& write, bool may_defer) {
   {
     const std::lock_guard lock(mutex);
     if (snapshotting) {
-      deferred.push_back(std::move(write));
-      return;
+      if (may_defer) deferred.push_back(std::move(write));
+      return std::nullopt;
     }
     ++entering;
     ++on_their_way;
   }
   std::string batch = encode(write.changes);
   const size_t bytes = batch.size();
-  partition->append(
-      AppendBatches::from_string(std::move(batch)),
-      [self = shared_from_this(), write = std::move(write), bytes](AppendResult result) mutable {
-        if (result.ok()) {
-          self->landed(std::move(write.changes), bytes);
-          write.done({});
-        } else {
-          write.done(std::unexpected(append_error(*self->partition, result)));
-        }
-        self->left();
-      });
+  const auto self = shared_from_this();
+  return Staged{
+      .append = {.log = partition,
+                 .batches = AppendBatches::from_string(std::move(batch)),
+                 .done =
+                     [self, write = std::move(write), bytes](AppendResult result) mutable {
+                       if (result.ok()) {
+                         self->landed(std::move(write.changes), bytes);
+                         write.done({});
+                       } else {
+                         write.done(std::unexpected(append_error(*self->partition, result)));
+                       }
+                       self->left();
+                     }},
+      .entered = std::shared_ptr<const void>(nullptr, [self](const void*) { self->entered(); })};
+}
+
+void KeyedLog::State::entered() {
   bool roll = false;
   {
     const std::lock_guard lock(mutex);
@@ -226,13 +245,16 @@ void KeyedLog::State::write_snapshot() {
 
 void KeyedLog::State::release_deferred() {
   std::deque<Write> waiting;
+  std::vector<std::move_only_function<void()>> ready;
   {
     const std::lock_guard lock(mutex);
     snapshotting = false;
     roll_asked = false;
     waiting.swap(deferred);
+    ready.swap(roll_waiters);
   }
   for (auto& write : waiting) submit(std::move(write));
+  for (auto& waiter : ready) waiter();
 }
 
 void KeyedLog::State::snapshot_landed(Offset start, bool ok) {
@@ -279,6 +301,24 @@ void KeyedLog::write(std::vector<KeyedChange> changes, WriteDone done) {
     return;
   }
   state_->submit({.changes = std::move(changes), .done = std::move(done)});
+}
+
+std::optional<KeyedLog::Staged> KeyedLog::stage(std::vector<KeyedChange> changes, WriteDone done) {
+  FRESHET_CHECK(!changes.empty(), "a staged write changes something");
+  State::Write write{.changes = std::move(changes), .done = std::move(done)};
+  // Not deferred: what it goes together with would not wait.
+  return state_->stage(write, /*may_defer=*/false);
+}
+
+void KeyedLog::when_rolled(std::move_only_function<void()> ready) {
+  {
+    const std::lock_guard lock(state_->mutex);
+    if (state_->snapshotting) {
+      state_->roll_waiters.push_back(std::move(ready));
+      return;
+    }
+  }
+  ready();
 }
 
 Result<void> KeyedLog::write(std::vector<KeyedChange> changes) {

@@ -46,6 +46,15 @@ class KeyedLog {
   /// Writes all changes as one batch, all or none, durable before `done` (on the commit thread).
   /// get() and visit() see them from then on.
   void write(std::vector<KeyedChange> changes, WriteDone done);
+  /// What write() would append, for LogStore::append_together(): hand `append` over on this thread,
+  /// then let `entered` go. nullopt while the log is rolled: come again with when_rolled().
+  struct Staged {
+    PartitionAppend append;
+    std::shared_ptr<const void> entered;
+  };
+  std::optional<Staged> stage(std::vector<KeyedChange> changes, WriteDone done);
+  /// Calls `ready` once stage() need not be refused; at once when it need not now.
+  void when_rolled(std::move_only_function<void()> ready);
   /// As above; blocks.
   Result<void> write(std::vector<KeyedChange> changes);
 

@@ -58,6 +58,10 @@ Result<void> LogStore::delete_partitions(std::vector<TopicPartition> tps) {
   return result.get();
 }
 
+void LogStore::append_together(std::vector<PartitionAppend> appends) {
+  core_->append_together(std::move(appends));
+}
+
 bool LogStore::has_room() const { return core_->has_room(); }
 void LogStore::on_room(std::move_only_function<void()> ready) { core_->on_room(std::move(ready)); }
 
@@ -82,5 +86,6 @@ bool LogStore::wait_for_room(std::chrono::steady_clock::time_point deadline) {
 Result<void> LogStore::checkpoint() { return core_->checkpoint(); }
 
 void LogStore::apply_retention() { core_->apply_retention(); }
+void LogStore::compact(const std::function<bool()>& cancelled) { core_->compact(cancelled); }
 
 }  // namespace freshet::broker

@@ -30,6 +30,8 @@ struct LogStoreOptions {
   size_t append_queue_bytes_max = size_t{64} << 20;
   uint64_t free_bytes_min = uint64_t{64} << 20;  // below it appends are refused as kNoSpace
   std::chrono::milliseconds producer_idle_max{24 * 3600'000L};  // producer.id.expiration.ms
+  /// Of the keys that one compaction looks at; half as much again while it grows.
+  size_t compaction_bytes_max = size_t{32} << 20;
   PartitionConfig default_config;
   Clock* clock = nullptr;             // nullptr: the system's
   Disk* disk = nullptr;               // nullptr: the real one; tests record and fail writes
@@ -78,6 +80,11 @@ class LogStore {
   void delete_partitions(std::vector<TopicPartition> tps, DeleteDone done);
   Result<void> delete_partitions(std::vector<TopicPartition> tps);
 
+  /// Appends all in this order with one sync. Either every one of them is queued or all are refused
+  /// with the same status, and after a crash any prefix of them is there, never another part. One
+  /// that cannot be (kDeleted, kInvalidTxnState) is left out alone.
+  void append_together(std::vector<PartitionAppend> appends);
+
   /// False: append() would answer kOverloaded now.
   [[nodiscard]] bool has_room() const;
   /// Calls `ready` once, as soon as the queue is at most half full; at once when it is already.
@@ -88,9 +95,12 @@ class LogStore {
   /// Makes every segment durable and recycles the write-ahead log now (also runs by itself whenever
   /// a write-ahead log file is full).
   Result<void> checkpoint();
-  /// Deletes closed segments over their retention and forgets idle producers; call it every few
-  /// minutes.
+  /// Deletes segments over their retention, the active one only when all of it is too old, and
+  /// forgets idle producers; call it every few minutes.
   void apply_retention();
+  /// Compacts the partitions that are due (compaction.h); call it every few seconds from a thread
+  /// that may be busy for long. Ends soon after `cancelled`.
+  void compact(const std::function<bool()>& cancelled);
 
  private:
   explicit LogStore(std::unique_ptr<LogStoreCore> core);

@@ -10,6 +10,7 @@
 #include "broker/storage/disk.h"
 #include "broker/storage/retention.h"
 #include "broker/storage/store_recovery.h"
+#include "kafka/transaction_marker.h"
 #include "observe/log.h"
 
 namespace freshet::broker {
@@ -50,6 +51,7 @@ LogStoreCore::LogStoreCore(LogStoreOptions options)
                          .file_bytes = options_.wal_file_bytes,
                          .files_max = options_.wal_files_max}),
       checkpointer_(disk_, wal_files_, options_.directory),
+      compactor_(disk_, options_.directory, clock_, options_.compaction_bytes_max),
       wal_(wal_files_, options_.wal_file_bytes, [this](uint64_t sequence) {
         probe_.checkpoint_wanted();
         checkpointer_.wal_switched(sequence);
@@ -84,9 +86,13 @@ Result<void> LogStoreCore::start() {
       epoch = std::max(epoch, state->epochs.entries().back().epoch);
     }
     const TopicPartition tp = state->tp;
+    for (const auto& [id, first_offset] : state->transactions.open()) {
+      state->in_transaction.insert(id);
+    }
     partitions_[tp] = std::make_shared<PartitionLog>(*this, std::move(state));
   }
   leader_epoch_ = unclean ? epoch + 1 : epoch;
+  compactor_.load(partitions());
   FRESHET_TRY(wal_files_.prepare());
   FRESHET_TRY(wal_.start(recovered.wal_end));
   if (!unclean) recovered.point.wal_sequence = wal_.sequence();
@@ -173,6 +179,37 @@ void LogStoreCore::append(PartitionLogPtr log, AppendBatches batches, AppendDone
   }
   probe_.append_refused();
   done(std::move(*refusal));
+}
+
+void LogStoreCore::append_together(std::vector<PartitionAppend> appends) {
+  size_t bytes = 0;
+  for (const auto& append : appends) bytes += append.batches.bytes.size();
+  std::optional<AppendResult> refusal;
+  if (bytes + appends.size() * kWalEntryHeaderBytes > wal_.group_bytes_max()) {
+    refusal = refused(AppendStatus::kTooLarge,
+                      fmt::format("{} appends of {} bytes together do not fit a write-ahead log "
+                                  "file of {}",
+                                  appends.size(), bytes, options_.wal_file_bytes));
+  } else {
+    const std::lock_guard lock(queue_mutex_);
+    refusal = this->refusal();
+    if (!refusal) {
+      queued_bytes_ += bytes;
+      const bool idle = queue_.empty();
+      size_t together = appends.size();
+      for (auto& append : appends) {
+        queue_.push_back(Append{.log = std::move(append.log),
+                                .batches = std::move(append.batches),
+                                .done = std::move(append.done),
+                                .together = together});
+        together = 1;
+      }
+      if (idle) queue_changed_.notify_one();
+      return;
+    }
+  }
+  probe_.append_refused();
+  for (auto& append : appends) append.done(*refusal);
 }
 
 void LogStoreCore::enqueue(Command command) {
@@ -282,11 +319,17 @@ void LogStoreCore::process(std::deque<Command> commands) {
     while (!commands.empty()) {
       auto* append = std::get_if<Append>(&commands.front());
       if (append == nullptr) break;
-      const size_t size = append->batches.bytes.size();
+      const size_t together = append->together;
+      uint64_t size = 0;
+      for (size_t i = 0; i < together; ++i) {
+        size += std::get<Append>(commands[i]).batches.bytes.size();
+      }
       if (!appends.empty() && bytes + size > group_max) break;
       bytes += size;
-      appends.push_back(std::move(*append));
-      commands.pop_front();
+      for (size_t i = 0; i < together; ++i) {
+        appends.push_back(std::move(std::get<Append>(commands.front())));
+        commands.pop_front();
+      }
     }
     if (!appends.empty()) {
       commit_group(std::move(appends));
@@ -326,6 +369,7 @@ Result<void> LogStoreCore::commit_wal() {
     fail_store(committed.error());
     return committed;
   }
+  probe_.synced(std::chrono::duration<double>(wal_.sync_time()).count());
   if (wal_.position() > options_.wal_file_bytes / 4 && !wal_files_.has_ready()) {
     checkpointer_.want_wal_file();
   }
@@ -418,20 +462,30 @@ AppendResult LogStoreCore::admit(Group& group, const Append& append, int64_t now
                                entry_bytes, options_.wal_file_bytes));
   }
   if (auto decided = check_sequence(state, batches)) return std::move(*decided);
+  if (auto decided = check_transaction(state, batches)) return std::move(*decided);
+  AppendResult result;
+  result.base_offset = state.next_offset;
+  enter(group, append, batches, now_ms);
+  result.last_offset = state.next_offset - 1;
+  return result;
+}
+
+void LogStoreCore::enter(Group& group, const Append& append,
+                         std::span<const kafka::RecordBatchView> batches, int64_t now_ms) {
+  auto& state = append.log->state();
   if (state.group_part == SIZE_MAX) {
     state.group_part = group.parts.size();
     group.parts.push_back({.log = append.log, .batches = {}, .applied = 0});
   }
-  AppendResult result;
-  result.base_offset = state.next_offset;
   for (const auto& batch : batches) {
-    char* const at = bytes + (batch.bytes().data() - bytes);
+    char* const at = const_cast<char*>(batch.bytes().data());
     kafka::set_base_offset(at, state.next_offset);
     kafka::set_leader_epoch(at, leader_epoch_);
     state.next_offset = batch.next_offset();
     if (batch.has_producer_id()) {
       const std::lock_guard lock(state.mutex);
       state.producers.add(batch, now_ms);
+      note_transaction(state, batch);
     }
     wal_.add({.type = WalEntryType::kBatch,
               .partition = state.tp.partition,
@@ -439,14 +493,51 @@ AppendResult LogStoreCore::admit(Group& group, const Append& append, int64_t now
               .payload = batch.bytes()});
     group.parts[state.group_part].batches.push_back(batch);
   }
-  result.last_offset = state.next_offset - 1;
-  return result;
+}
+
+// Under the partition's mutex.
+void LogStoreCore::note_transaction(PartitionState& partition, kafka::RecordBatchView batch) {
+  if (!batch.is_transactional()) return;
+  if (!batch.is_control()) {
+    partition.in_transaction.insert(batch.producer_id());
+  } else if (kafka::decode_marker(batch)) {
+    partition.in_transaction.erase(batch.producer_id());
+    partition.may_begin.erase(batch.producer_id());
+  }
+}
+
+std::optional<AppendResult> LogStoreCore::check_transaction(
+    const PartitionState& partition, const std::vector<kafka::RecordBatchView>& batches) {
+  for (const auto& batch : batches) {
+    if (batch.is_control()) continue;
+    if (!batch.has_producer_id()) {
+      if (!batch.is_transactional()) continue;
+      return refused(AppendStatus::kInvalidBatch, "a transactional batch has no producer id");
+    }
+    const bool open = partition.in_transaction.contains(batch.producer_id());
+    if (batch.is_transactional() == open) continue;
+    if (open) {
+      return refused(AppendStatus::kInvalidTxnState,
+                     fmt::format("partition {}: producer {} has a transaction open here and wrote "
+                                 "outside of it",
+                                 partition.tp, batch.producer_id()));
+    }
+    const std::lock_guard lock(partition.mutex);
+    const auto allowed = partition.may_begin.find(batch.producer_id());
+    if (allowed == partition.may_begin.end() || allowed->second != batch.producer_epoch()) {
+      return refused(AppendStatus::kInvalidTxnState,
+                     fmt::format("partition {} is in no transaction of producer {} epoch {}",
+                                 partition.tp, batch.producer_id(), batch.producer_epoch()));
+    }
+  }
+  return std::nullopt;
 }
 
 std::optional<AppendResult> LogStoreCore::check_sequence(
     const PartitionState& partition, const std::vector<kafka::RecordBatchView>& batches) {
-  const bool idempotent = std::ranges::any_of(
-      batches, [](kafka::RecordBatchView batch) { return batch.has_producer_id(); });
+  const bool idempotent = std::ranges::any_of(batches, [](kafka::RecordBatchView batch) {
+    return batch.has_producer_id() && !batch.is_control();
+  });
   if (!idempotent) return std::nullopt;
   if (batches.size() > 1) {
     return refused(AppendStatus::kInvalidBatch,
@@ -489,20 +580,42 @@ void LogStoreCore::apply_retention() {
     auto& state = log->state();
     {
       const std::lock_guard lock(state.mutex);
-      state.producers.expire(now_ms - options_.producer_idle_max.count());
+      state.producers.expire(now_ms - options_.producer_idle_max.count(), state.transactions);
     }
-    const Offset keep_from = retention_point(state, now_ms);
-    if (keep_from <= log->log_start()) continue;
-    enqueue(MoveLogStart{.log = log, .to = keep_from, .done = [log](Result<Offset> moved) {
-                           if (moved) {
-                             logger.info("old segments deleted by retention",
-                                         kv("partition", log->tp()), kv("log_start", *moved));
-                           } else {
-                             logger.warn("old segments were not deleted",
-                                         kv("partition", log->tp()), kv("error", moved.error()));
-                           }
-                         }});
+    if (!is_outlived(state, now_ms)) {
+      drop_old_segments(log, now_ms);
+      continue;
+    }
+    // Closed, it may go like the others.
+    enqueue(Roll{.log = log, .done = [this, log, now_ms](Result<void> rolled) {
+                   if (rolled) drop_old_segments(log, now_ms);
+                 }});
   }
+}
+
+void LogStoreCore::drop_old_segments(const PartitionLogPtr& log, int64_t now_ms) {
+  const Offset keep_from = retention_point(log->state(), now_ms);
+  if (keep_from <= log->log_start()) return;
+  enqueue(MoveLogStart{.log = log, .to = keep_from, .done = [log](Result<Offset> moved) {
+                         if (moved) {
+                           logger.info("old segments deleted by retention",
+                                       kv("partition", log->tp()), kv("log_start", *moved));
+                         } else {
+                           logger.warn("old segments were not deleted", kv("partition", log->tp()),
+                                       kv("error", moved.error()));
+                         }
+                       }});
+}
+
+void LogStoreCore::compact(const std::function<bool()>& cancelled) {
+  compactor_.run({.partitions = [this] { return partitions(); },
+                  .checkpoint = [this] { return checkpoint(); },
+                  .trim =
+                      [this](const PartitionLogPtr& log) {
+                        enqueue(MoveLogStart{
+                            .log = log, .to = log->log_start(), .done = [](Result<Offset>) {}});
+                      }},
+                 cancelled);
 }
 
 void LogStoreCore::run(Create command) { command.done(create(command.specs)); }
@@ -581,6 +694,7 @@ void LogStoreCore::run(Delete command) {
       partitions_.erase(state.tp);
     }
     state.deleted = true;
+    const std::lock_guard names(state.directory_mutex);
     // A name of its own at once, so that the topic may be created again.
     auto grave = state.directory;
     grave += fmt::format(".{}-delete", state.topic_id.to_string());
@@ -617,6 +731,10 @@ void LogStoreCore::run(MoveLogStart command) {
       return;
     }
     checkpointer_.remove_later(state, advance_log_start(state, command.to));
+  } else if (const auto list = state.segment_list();
+             list->size() > 1 && (*list)[1]->base_offset() <= command.log->log_start()) {
+    // They were pinned when the log start passed them.
+    checkpointer_.remove_later(state, advance_log_start(state, command.log->log_start()));
   }
   command.done(command.log->log_start());
 }

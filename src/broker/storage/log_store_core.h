@@ -17,6 +17,7 @@
 #include <vector>
 
 #include "broker/storage/checkpointer.h"
+#include "broker/storage/compactor.h"
 #include "broker/storage/log_store.h"
 #include "broker/storage/partition_state.h"
 #include "broker/storage/storage_probe.h"
@@ -35,6 +36,7 @@ class LogStoreCore {
     PartitionLogPtr log;
     AppendBatches batches;
     AppendDone done;
+    size_t together = 1;  // with how many of the following (itself counts) it must be committed
   };
   struct Create {
     std::vector<PartitionSpec> specs;
@@ -64,6 +66,7 @@ class LogStoreCore {
   Result<void> close();
 
   void append(PartitionLogPtr log, AppendBatches batches, AppendDone done);
+  void append_together(std::vector<PartitionAppend> appends);
   void enqueue(Command command);
 
   [[nodiscard]] PartitionLogPtr find(const TopicPartition& tp) const;
@@ -73,6 +76,7 @@ class LogStoreCore {
   void on_room(std::move_only_function<void()> ready);
   Result<void> checkpoint() { return checkpointer_.run(/*clean_shutdown=*/false); }
   void apply_retention();
+  void compact(const std::function<bool()>& cancelled);
 
  private:
   // The batches of one partition in the group that is being committed.
@@ -96,6 +100,11 @@ class LogStoreCore {
   void process(std::deque<Command> commands);
   void commit_group(std::vector<Append> appends);
   AppendResult admit(Group& group, const Append& append, int64_t now_ms);
+  void enter(Group& group, const Append& append, std::span<const kafka::RecordBatchView> batches,
+             int64_t now_ms);
+  static std::optional<AppendResult> check_transaction(
+      const PartitionState& partition, const std::vector<kafka::RecordBatchView>& batches);
+  static void note_transaction(PartitionState& partition, kafka::RecordBatchView batch);
   static std::optional<AppendResult> check_sequence(
       const PartitionState& partition, const std::vector<kafka::RecordBatchView>& batches);
   Result<void> persist(Group& group, int64_t now_ms);
@@ -104,6 +113,7 @@ class LogStoreCore {
   void run(Delete command);
   void run(MoveLogStart command);
   void run(Roll command);
+  void drop_old_segments(const PartitionLogPtr& log, int64_t now_ms);
   Result<std::vector<PartitionLogPtr>> create(std::vector<PartitionSpec>& specs);
   Result<PartitionLogPtr> make_partition(const PartitionSpec& spec);
   Result<void> commit_wal();
@@ -122,6 +132,7 @@ class LogStoreCore {
 
   WalFiles wal_files_;
   Checkpointer checkpointer_;
+  Compactor compactor_;
   WalWriter wal_;  // owned by the commit thread
   std::atomic<int32_t> leader_epoch_{0};
 

@@ -18,6 +18,27 @@ SegmentList::const_iterator segment_for(const SegmentList& segments, Offset offs
   return after == segments.begin() ? after : std::prev(after);
 }
 
+// Takes away the batches that begin at `end` or later. Returns one past the last offset that is
+// left, `from` when nothing is.
+Offset cut_at(std::vector<kafka::LogSlice>& slices, Offset end, Offset from) {
+  Offset next = from;
+  for (size_t i = 0; i < slices.size(); ++i) {
+    std::string_view rest = slices[i].bytes;
+    while (!rest.empty()) {
+      const std::string_view left = rest;
+      const auto batch = kafka::next_batch(rest);
+      if (batch && *batch && (*batch)->base_offset() < end) {
+        next = (*batch)->next_offset();
+        continue;
+      }
+      slices[i].bytes.remove_suffix(left.size());
+      slices.resize(slices[i].bytes.empty() ? i : i + 1);
+      return next;
+    }
+  }
+  return next;
+}
+
 Error lost(const Segment& segment, Offset first, Offset next) {
   return Error(Errc::kCorrupt,
                fmt::format("segment {} ends at byte {} before offset {}: records from offset {} to "
@@ -37,6 +58,7 @@ Offset PartitionLog::log_start() const { return Offset(state_->log_start.load())
 Offset PartitionLog::high_watermark() const {
   return Offset(state_->high_watermark.load(std::memory_order_acquire));
 }
+Offset PartitionLog::last_stable_offset() const { return state_->last_stable_offset(); }
 bool PartitionLog::is_deleted() const { return state_->deleted; }
 int32_t PartitionLog::leader_epoch() const { return core_.leader_epoch(); }
 
@@ -68,17 +90,22 @@ Result<void> PartitionLog::check_bounds(Offset from) const {
               log_start(), high_watermark());
 }
 
-Result<LogRead> PartitionLog::read(Offset from, size_t bytes_max) const {
+Result<LogRead> PartitionLog::read(Offset from, size_t bytes_max, Isolation isolation) const {
   FRESHET_TRY(check_bounds(from));
+  const Offset end =
+      isolation == Isolation::kReadCommitted ? last_stable_offset() : Offset(INT64_MAX);
   const auto segments = state_->segment_list();
   LogRead result;
   Offset next = from;
   size_t bytes = 0;
   const auto done = [&] {
+    if (next > end) next = cut_at(result.slices, end, from);
+    result.next_offset = next;
     result.log_start = log_start();
     result.high_watermark = high_watermark();
     return std::move(result);
   };
+  if (from >= end) return done();
   for (auto at = segment_for(*segments, from); at != segments->end(); ++at) {
     const Segment& segment = **at;
     const auto position = segment.locate(next);
@@ -156,6 +183,43 @@ Result<std::vector<kafka::LogSlice>> PartitionLog::read_backwards(Offset before,
   return newest_first;
 }
 
+Result<std::vector<AbortedTransaction>> PartitionLog::aborted_transactions(Offset from,
+                                                                           Offset to) const {
+  std::vector<AbortedTransaction> found;
+  if (from >= to) return found;
+  const auto segments = state_->segment_list();
+  for (auto at = segment_for(*segments, from); at != segments->end(); ++at) {
+    FRESHET_ASSIGN_CONTEXT(const bool all, (*at)->transaction_index().collect(from, to, found),
+                           "partition {}", tp());
+    if (all) break;
+  }
+  return found;
+}
+
+std::vector<ActiveProducer> PartitionLog::active_producers() const {
+  std::vector<ActiveProducer> all;
+  {
+    const std::lock_guard lock(state_->mutex);
+    for (const auto& [id, producer] : state_->producers.producers()) {
+      const auto* const data = producer.newest_data();
+      all.push_back(
+          {.producer_id = id,
+           .epoch = producer.epoch(),
+           .last_sequence = data != nullptr ? data->last_sequence : -1,
+           .last_append_ms = producer.last_append_ms,
+           .ended_any = std::ranges::any_of(producer.batches, &ProducerBatch::is_marker),
+           .transaction_start = state_->transactions.first_offset_of(id).value_or(kNoOffset)});
+    }
+  }
+  std::ranges::sort(all, {}, &ActiveProducer::producer_id);
+  return all;
+}
+
+void PartitionLog::allow_transaction(int64_t producer_id, int16_t producer_epoch) {
+  const std::lock_guard lock(state_->mutex);
+  state_->may_begin[producer_id] = producer_epoch;
+}
+
 Result<std::optional<TimestampOffset>> PartitionLog::find_by_time(int64_t timestamp_ms) const {
   const auto segments = state_->segment_list();
   const Offset start = log_start();
@@ -187,18 +251,22 @@ Result<std::optional<TimestampOffset>> PartitionLog::max_timestamp() const {
 
 std::pair<int32_t, Offset> PartitionLog::end_of_epoch(int32_t epoch) const {
   const std::lock_guard lock(state_->mutex);
-  // The current epoch is known before anything was written under it.
-  if (epoch == core_.leader_epoch()) return {epoch, high_watermark()};
-  return state_->epochs.end_of(epoch, high_watermark());
+  // The current epoch is known before anything was written under it, and ends those before it.
+  LeaderEpochs known = state_->epochs;
+  known.note(core_.leader_epoch(), high_watermark());
+  return known.end_of(epoch, high_watermark());
 }
 
-uint64_t PartitionLog::when_past(Offset offset, std::move_only_function<void()> ready) {
+uint64_t PartitionLog::when_past(Offset offset, std::move_only_function<void()> ready,
+                                 Isolation isolation) {
   {
     const std::lock_guard lock(state_->mutex);
-    if (high_watermark() <= offset && !state_->deleted) {
+    if (end_offset(isolation) <= offset && !state_->deleted) {
       const uint64_t id = state_->next_waiter++;
-      state_->waiters.emplace(id,
-                              PartitionState::Waiter{.past = offset, .ready = std::move(ready)});
+      state_->waiters.emplace(
+          id, PartitionState::Waiter{.past = offset,
+                                     .committed = isolation == Isolation::kReadCommitted,
+                                     .ready = std::move(ready)});
       return id;
     }
   }
@@ -211,24 +279,26 @@ bool PartitionLog::cancel_wait(uint64_t id) {
   return state_->waiters.erase(id) > 0;
 }
 
-bool PartitionLog::wait_past(Offset offset, std::chrono::steady_clock::time_point deadline) {
+bool PartitionLog::wait_past(Offset offset, std::chrono::steady_clock::time_point deadline,
+                             Isolation isolation) {
   struct Signal {
     std::mutex mutex;
     std::condition_variable changed;
     bool ready = false;
   };
   const auto signal = std::make_shared<Signal>();
-  const uint64_t id = when_past(offset, [signal] {
+  const auto ready = [signal] {
     const std::lock_guard lock(signal->mutex);
     signal->ready = true;
     signal->changed.notify_all();
-  });
+  };
+  const uint64_t id = when_past(offset, ready, isolation);
   {
     std::unique_lock lock(signal->mutex);
     signal->changed.wait_until(lock, deadline, [&] { return signal->ready; });
   }
   if (id != 0) cancel_wait(id);
-  return high_watermark() > offset;
+  return end_offset(isolation) > offset;
 }
 
 void PartitionLog::delete_before(Offset offset,

@@ -12,6 +12,7 @@
 
 #include "base/error.h"
 #include "broker/storage/append.h"
+#include "broker/storage/open_transactions.h"
 #include "kafka/group_consumer.h"
 #include "model/offset.h"
 #include "model/topic_id.h"
@@ -21,6 +22,9 @@ namespace freshet::broker {
 class LogStoreCore;
 struct PartitionState;
 
+/// Longer than any log is kept, and short enough that sums with a time do not overflow.
+inline constexpr std::chrono::milliseconds kForever{100L * 365 * 24 * 3600'000L};
+
 /// Per-topic settings; names and defaults are Kafka's topic configs.
 struct PartitionConfig {
   uint64_t segment_bytes = uint64_t{1} << 30;                     // segment.bytes
@@ -29,6 +33,12 @@ struct PartitionConfig {
   /// retention.bytes and retention.ms; whole closed segments only. -1: keep for ever.
   int64_t retention_bytes = -1;
   int64_t retention_ms = -1;
+  /// cleanup.policy has compact; see compaction.h for what the rest means.
+  bool compact = false;
+  double dirty_ratio_min = 0.5;                                // min.cleanable.dirty.ratio
+  std::chrono::milliseconds compaction_lag_min{0};             // min.compaction.lag.ms
+  std::chrono::milliseconds compaction_lag_max{kForever};      // max.compaction.lag.ms
+  std::chrono::milliseconds delete_retention{24 * 3600'000L};  // delete.retention.ms
   friend bool operator==(const PartitionConfig&, const PartitionConfig&) = default;
 };
 
@@ -38,10 +48,26 @@ struct TimestampOffset {
   int32_t leader_epoch = -1;
 };
 
+/// What a reader is given: everything, or only what is before the last stable offset. The batches
+/// of rolled back transactions and the markers are given in either case; who reads committed
+/// records leaves them out with the help of aborted_transactions().
+enum class Isolation : uint8_t { kReadUncommitted, kReadCommitted };
+
 struct LogRead {
-  std::vector<kafka::LogSlice> slices;  // whole batches; empty at the high watermark
+  std::vector<kafka::LogSlice> slices;  // whole batches; empty at the end
+  Offset next_offset;                   // one past the last offset in them; `from` when empty
   Offset log_start;
   Offset high_watermark;
+};
+
+/// A producer as DescribeProducers shows it.
+struct ActiveProducer {
+  int64_t producer_id = -1;
+  int16_t epoch = -1;
+  int32_t last_sequence = -1;
+  int64_t last_append_ms = -1;
+  bool ended_any = false;  // there is a marker of it
+  Offset transaction_start = kNoOffset;
 };
 
 /// A run of bytes inside one segment file, for sendfile. `owner` keeps `fd` open.
@@ -71,7 +97,11 @@ class PartitionLog : public std::enable_shared_from_this<PartitionLog> {
   [[nodiscard]] Offset log_start() const;
   [[nodiscard]] Offset high_watermark() const;
   /// min(high watermark, first offset of any open transaction).
-  [[nodiscard]] Offset last_stable_offset() const { return high_watermark(); }
+  [[nodiscard]] Offset last_stable_offset() const;
+  /// Where a reader of that isolation ends.
+  [[nodiscard]] Offset end_offset(Isolation isolation) const {
+    return isolation == Isolation::kReadCommitted ? last_stable_offset() : high_watermark();
+  }
   [[nodiscard]] int32_t leader_epoch() const;
   [[nodiscard]] uint64_t size_bytes() const;
   [[nodiscard]] size_t segment_count() const;
@@ -88,7 +118,17 @@ class PartitionLog : public std::enable_shared_from_this<PartitionLog> {
   /// Batches from the one that holds `from` on: about `bytes_max` in all but at least one batch if
   /// there is any. kOutOfRange when `from` is below the log start or above the high watermark.
   /// kCorrupt when the segment is damaged there: names file, byte and the offsets lost.
-  [[nodiscard]] Result<LogRead> read(Offset from, size_t bytes_max) const;
+  [[nodiscard]] Result<LogRead> read(Offset from, size_t bytes_max,
+                                     Isolation isolation = Isolation::kReadUncommitted) const;
+  /// The rolled back transactions with records in [from, to); `to` is at most the last stable
+  /// offset.
+  [[nodiscard]] Result<std::vector<AbortedTransaction>> aborted_transactions(Offset from,
+                                                                             Offset to) const;
+  /// Whoever has written with a producer id, by id.
+  [[nodiscard]] std::vector<ActiveProducer> active_producers() const;
+  /// From now on this producer's next transactional batch may begin a transaction here. The marker
+  /// that ends one takes it back. Not durable: the transaction coordinator knows.
+  void allow_transaction(int64_t producer_id, int16_t producer_epoch);
   /// As read(), but at most one run of bytes of one segment file.
   [[nodiscard]] Result<std::optional<FileSlice>> read_file_slice(Offset from,
                                                                  size_t bytes_max) const;
@@ -107,14 +147,16 @@ class PartitionLog : public std::enable_shared_from_this<PartitionLog> {
   /// the largest such epoch. Both -1 when `epoch` is newer than any known.
   [[nodiscard]] std::pair<int32_t, Offset> end_of_epoch(int32_t epoch) const;
 
-  /// Calls `ready` once, on the commit thread, as soon as the high watermark is above `offset` or
-  /// the partition is deleted; at once, on this thread, when that holds already (returns 0 then).
-  /// Be brief in it. Returns an id for cancel_wait.
-  uint64_t when_past(Offset offset, std::move_only_function<void()> ready);
+  /// Calls `ready` once, on the commit thread, as soon as end_offset() is above `offset` or the
+  /// partition is deleted; at once, on this thread, when that holds already (returns 0 then). Be
+  /// brief in it. Returns an id for cancel_wait.
+  uint64_t when_past(Offset offset, std::move_only_function<void()> ready,
+                     Isolation isolation = Isolation::kReadUncommitted);
   /// True if `ready` had not been called and now never will be.
   bool cancel_wait(uint64_t id);
-  /// Blocks a plain thread until the high watermark is above `offset` (true) or the deadline.
-  [[nodiscard]] bool wait_past(Offset offset, std::chrono::steady_clock::time_point deadline);
+  /// Blocks a plain thread until end_offset() is above `offset` (true) or the deadline.
+  [[nodiscard]] bool wait_past(Offset offset, std::chrono::steady_clock::time_point deadline,
+                               Isolation isolation = Isolation::kReadUncommitted);
 
   /// Deletes whole segments that lie before `offset` and moves the log start to it; durable before
   /// `done`. An offset below the log start changes nothing.
@@ -133,5 +175,12 @@ class PartitionLog : public std::enable_shared_from_this<PartitionLog> {
 };
 
 using PartitionLogPtr = std::shared_ptr<PartitionLog>;
+
+/// One append of several that go together (LogStore::append_together).
+struct PartitionAppend {
+  PartitionLogPtr log;
+  AppendBatches batches;
+  AppendDone done;
+};
 
 }  // namespace freshet::broker

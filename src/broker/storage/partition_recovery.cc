@@ -8,6 +8,7 @@
 #include <set>
 
 #include "broker/storage/segment_scan.h"
+#include "broker/storage/segment_swap.h"
 #include "observe/log.h"
 
 namespace freshet::broker {
@@ -21,6 +22,7 @@ struct Listing {
   std::vector<Offset> segments;   // base offsets, in order
   std::set<Offset> with_index;    // have an .index
   std::vector<Offset> snapshots;  // in order
+  bool unfinished = false;        // a compaction was cut off
 };
 
 // readdir instead of std::filesystem: thousands of these stand between the start and the first
@@ -41,6 +43,7 @@ Result<Listing> list_partition(const std::filesystem::path& directory) {
     const auto extension = name.substr(kDigits);
     if (extension == ".log") listing.segments.push_back(Offset(base));
     if (extension == ".index") listing.with_index.insert(Offset(base));
+    listing.unfinished |= extension.ends_with(kCleanedSuffix) || extension.ends_with(kSwapSuffix);
     if (extension == ".snapshot") listing.snapshots.push_back(Offset(base));
   }
   ::closedir(handle);
@@ -68,11 +71,16 @@ class PartitionRecovery {
 
   Result<std::unique_ptr<PartitionState>> run() {
     FRESHET_ASSIGN(listing_, list_partition(input_.directory));
+    if (listing_.unfinished) {
+      FRESHET_TRY(finish_swaps(disk_, input_.directory));
+      FRESHET_ASSIGN(listing_, list_partition(input_.directory));
+    }
     state_->config = input_.config;
     state_->snapshots = listing_.snapshots;
     if (input_.point != nullptr) {
       state_->epochs = input_.point->epochs;
       state_->producers = input_.point->producers;
+      state_->transactions = input_.point->transactions;
       FRESHET_TRY(open_from_point(*input_.point));
     } else {
       FRESHET_TRY(open_without_point());
@@ -88,6 +96,8 @@ class PartitionRecovery {
       state_->dirty_metadata = true;
     }
     state_->segments = segments_;
+    state_->first_open_offset =
+        state_->transactions.first_offset().value_or(Offset(INT64_MAX)).value();
     state_->next_offset = next_;
     state_->high_watermark = next_.value();
     state_->sidecars_at = next_;
@@ -146,6 +156,7 @@ class PartitionRecovery {
     segments_->push_back(segment);
     segment->offset_index().file().trust(point.offset_index_entries);
     segment->time_index().file().trust(point.time_index_entries);
+    segment->transaction_index().file().trust(point.transaction_index_entries);
     segment->set_max_timestamp(point.newest);
     if (size < point.position) {
       logger.error("segment is shorter than what was made durable; records are lost",
@@ -176,6 +187,7 @@ class PartitionRecovery {
       segments_->push_back(segment);
       segment->offset_index().file().trust(0);
       segment->time_index().file().trust(0);
+      segment->transaction_index().file().trust(0);
       FRESHET_ASSIGN(const bool whole, scan_tail(*segment, size, 0));
       if (!whole) {
         for (++at; at != listing_.segments.end(); ++at) FRESHET_TRY(remove_segment(*at));
@@ -190,7 +202,8 @@ class PartitionRecovery {
     segment.set_size(size, from);
     if (size == from) return true;
     FRESHET_ASSIGN(const auto mapping, segment.mapped());
-    const auto scan = scan_segment({mapping->data(), size}, from, next_, visitor(segment));
+    const auto scan =
+        scan_segment({mapping->data(), size}, from, next_, OffsetGaps::kNone, visitor(segment));
     next_ = scan.next;
     mark(segment);
     if (scan.end == size) return true;
@@ -223,6 +236,7 @@ class PartitionRecovery {
       segments_->push_back(segment);
       segment->offset_index().file().trust(0);
       segment->time_index().file().trust(0);
+      segment->transaction_index().file().trust(0);
       next_ = *at;
       FRESHET_TRY(salvage(*segment, size, last));
     }
@@ -234,7 +248,8 @@ class PartitionRecovery {
     FRESHET_ASSIGN(const auto mapping, segment.mapped());
     uint64_t position = 0;
     while (true) {
-      const auto scan = scan_segment({mapping->data(), size}, position, next_, visitor(segment));
+      const auto scan = scan_segment({mapping->data(), size}, position, next_, OffsetGaps::kAllowed,
+                                     visitor(segment));
       next_ = scan.next;
       mark(segment);
       if (scan.end == size) return {};
@@ -263,6 +278,7 @@ class PartitionRecovery {
                     kv("error", noted.error()));
       }
       state_->epochs.note(batch.leader_epoch(), batch.base_offset());
+      state_->note_transaction(segment, batch);
       if (batch.has_producer_id() && batch.base_offset() >= producers_from_) {
         state_->producers.add(batch, input_.now_ms);
         state_->producers.settle(batch.producer_id());
@@ -276,7 +292,7 @@ class PartitionRecovery {
     FRESHET_ASSIGN(const auto mapping, segment.mapped());
     segment.offset_index().file().trust(0);
     segment.time_index().file().trust(0);
-    scan_segment({mapping->data(), segment.size()}, 0, segment.base_offset(),
+    scan_segment({mapping->data(), segment.size()}, 0, segment.base_offset(), OffsetGaps::kAllowed,
                  [&](kafka::RecordBatchView batch, uint64_t position) {
                    static_cast<void>(
                        segment.note_batch(batch, position, input_.config.index_interval_bytes));
@@ -307,7 +323,7 @@ class PartitionRecovery {
   }
 
   Result<void> remove_segment(Offset base) {
-    for (const auto* const extension : {".log", ".index", ".timeindex"}) {
+    for (const auto* const extension : {".log", ".index", ".timeindex", ".txnindex"}) {
       FRESHET_TRY(disk_.remove(input_.directory / segment_file_name(base, extension)));
     }
     return {};

@@ -43,6 +43,7 @@ void publish(PartitionState& partition, const SegmentPtr& active,
     position += batch.size();
     partition.epochs.note(batch.leader_epoch(), batch.base_offset());
     if (batch.has_producer_id()) partition.producers.settle(batch.producer_id());
+    partition.note_transaction(*active, batch);
   }
   active->publish(position);
   partition.high_watermark.store(batches.back().next_offset().value(), std::memory_order_release);
@@ -95,18 +96,34 @@ Result<PartitionPoint> PartitionState::point() const {
   point.offset = Offset(high_watermark);
   FRESHET_ASSIGN(point.offset_index_entries, active->offset_index().file().count());
   FRESHET_ASSIGN(point.time_index_entries, active->time_index().file().count());
+  FRESHET_ASSIGN(point.transaction_index_entries, active->transaction_index().file().count());
   point.newest = active->newest();
   point.epochs = epochs;
   point.producers = producers.durable_before(point.offset);
+  point.transactions = transactions;
   return point;
+}
+
+Offset PartitionState::last_stable_offset() const {
+  // In this order: a transaction enters first_open_offset before its first batch is published.
+  const int64_t end = high_watermark.load(std::memory_order_acquire);
+  const int64_t first = std::max(first_open_offset.load(), log_start.load());
+  return Offset(std::min(end, first));
+}
+
+void PartitionState::note_transaction(const Segment& segment, kafka::RecordBatchView batch) {
+  if (!batch.is_transactional()) return;
+  if (const auto aborted = transactions.note(batch)) segment.transaction_index().append(*aborted);
+  first_open_offset = transactions.first_offset().value_or(Offset(INT64_MAX)).value();
 }
 
 std::vector<std::move_only_function<void()>> PartitionState::ripe_waiters() {
   std::vector<std::move_only_function<void()>> ripe;
   const std::lock_guard lock(mutex);
   const Offset end(high_watermark.load());
+  const Offset stable = last_stable_offset();
   for (auto at = waiters.begin(); at != waiters.end();) {
-    if (at->second.past < end || deleted) {
+    if (at->second.past < (at->second.committed ? stable : end) || deleted) {
       ripe.push_back(std::move(at->second.ready));
       at = waiters.erase(at);
     } else {
@@ -186,7 +203,8 @@ SegmentList advance_log_start(PartitionState& partition, Offset to) {
   auto kept = std::make_shared<SegmentList>();
   for (size_t i = 0; i < partition.segments->size(); ++i) {
     const bool last = i + 1 == partition.segments->size();
-    auto& list = !last && (*partition.segments)[i + 1]->base_offset() <= to ? gone : *kept;
+    const bool outdated = !last && (*partition.segments)[i + 1]->base_offset() <= to;
+    auto& list = outdated && !partition.pinned ? gone : *kept;
     list.push_back((*partition.segments)[i]);
   }
   partition.segments = std::move(kept);
@@ -212,7 +230,7 @@ Result<void> write_sidecars(PartitionState& partition) {
     const auto durable = partition.producers.durable_before(offset);
     auto& snapshots = partition.snapshots;
     if (!durable.empty()) {
-      bytes = durable.to_snapshot();
+      bytes = durable.to_snapshot(partition.transactions);
       if (snapshots.empty() || snapshots.back() != offset) snapshots.push_back(offset);
     }
     while (snapshots.size() > kSnapshotsKept) {

@@ -8,11 +8,13 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <set>
 #include <span>
 #include <vector>
 
 #include "base/error.h"
 #include "broker/storage/leader_epochs.h"
+#include "broker/storage/open_transactions.h"
 #include "broker/storage/partition_log.h"
 #include "broker/storage/producer_table.h"
 #include "broker/storage/recovery_point.h"
@@ -44,19 +46,34 @@ struct PartitionState {
   std::atomic<int64_t> log_start{0};
   std::atomic<int64_t> high_watermark{0};
   std::atomic<bool> deleted{false};
+  // Published by the compacting thread: wall clock before which it leaves the partition alone.
+  std::atomic<int64_t> compaction_not_before_ms{0};
+
+  // Held while files of closed segments change their names, and while the directory does.
+  std::mutex directory_mutex;
+  // First offset of the oldest open transaction; INT64_MAX when none is open.
+  std::atomic<int64_t> first_open_offset{INT64_MAX};
 
   // Owned by the commit thread (by recovery before it runs).
   Offset next_offset{0};         // of the batch that is appended next, durable or not
   size_t group_part = SIZE_MAX;  // this partition's place in the group being built
   int64_t active_since_ms = -1;  // wall clock of the active segment's first append; -1 unknown
+  std::set<int64_t>
+      in_transaction;  // producers whose open transaction has an offset, durable or not
 
   mutable std::mutex mutex;  // guards what follows
   std::shared_ptr<const SegmentList> segments = std::make_shared<SegmentList>();
   PartitionConfig config;
+  bool pinned = false;  // a compaction works on closed segments: none is taken out of the list
+  Offset clean_to{0};   // what lies before it was compacted
   LeaderEpochs epochs;
   ProducerTable producers;
+  OpenTransactions transactions;  // by durable batches
+  // Producer id -> epoch: whose next transactional batch may begin a transaction here.
+  std::map<int64_t, int16_t> may_begin;
   struct Waiter {
     Offset past;
+    bool committed = false;  // waits for the last stable offset, not the high watermark
     std::move_only_function<void()> ready;
   };
   std::map<uint64_t, Waiter> waiters;
@@ -77,7 +94,11 @@ struct PartitionState {
   void mark_dirty(const SegmentPtr& segment);
   /// Under `mutex`: what is published now, with the index entries that go with it.
   [[nodiscard]] Result<PartitionPoint> point() const;
-  /// Takes out the waiters that the high watermark has passed, or all when deleted.
+  [[nodiscard]] Offset last_stable_offset() const;
+  /// Under `mutex` (or in recovery): follows the transactions; one that is rolled back enters the
+  /// index of the segment that `batch` lies in.
+  void note_transaction(const Segment& segment, kafka::RecordBatchView batch);
+  /// Takes out the waiters whose offset has been passed, or all when deleted.
   [[nodiscard]] std::vector<std::move_only_function<void()>> ripe_waiters();
 };
 
@@ -89,8 +110,8 @@ Result<void> apply_batches(PartitionState& partition,
                            size_t& done);
 /// Closes the active segment if it is not empty and begins the next one.
 Result<void> roll_segment(PartitionState& partition);
-/// Moves the log start and takes whole segments that lie before it out of the list; the caller
-/// removes their files.
+/// Moves the log start and takes whole segments that lie before it out of the list, unless they are
+/// pinned; the caller removes their files.
 SegmentList advance_log_start(PartitionState& partition, Offset to);
 /// Kafka's leader-epoch-checkpoint and <offset>.snapshot of the producers: for its tools, and the
 /// snapshot (the two newest are kept) for when the recovery point is lost. Ours are in that.

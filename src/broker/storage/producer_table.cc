@@ -1,6 +1,7 @@
 #include "broker/storage/producer_table.h"
 
 #include <algorithm>
+#include <ranges>
 
 #include "base/crc32c.h"
 #include "base/endian.h"
@@ -22,27 +23,37 @@ int32_t sequence_minus(int32_t sequence, int32_t delta) {
 
 }  // namespace
 
+const ProducerBatch* ProducerTable::Producer::newest_data() const {
+  for (const auto& batch : std::views::reverse(batches)) {
+    if (batch.epoch != epoch()) return nullptr;
+    if (!batch.is_marker()) return &batch;
+  }
+  return nullptr;
+}
+
 SequenceCheck ProducerTable::check(kafka::RecordBatchView batch) const {
   const auto found = producers_.find(batch.producer_id());
   if (found == producers_.end()) return {};
-  const auto& batches = found->second.batches;
-  const auto& newest = batches.back();
-  if (batch.producer_epoch() < newest.epoch) {
-    return {.verdict = SequenceVerdict::kOldEpoch, .known_epoch = newest.epoch};
+  const auto& producer = found->second;
+  const int16_t epoch = producer.epoch();
+  if (batch.producer_epoch() < epoch) {
+    return {.verdict = SequenceVerdict::kOldEpoch, .known_epoch = epoch};
   }
-  if (batch.producer_epoch() > newest.epoch) {
+  if (batch.producer_epoch() > epoch) {
     if (batch.base_sequence() == 0) return {};
     return {.verdict = SequenceVerdict::kOutOfOrder, .expected_sequence = 0};
   }
-  for (const auto& known : batches) {
-    if (known.epoch == newest.epoch && known.first_sequence == batch.base_sequence() &&
+  for (const auto& known : producer.batches) {
+    if (known.epoch == epoch && !known.is_marker() &&
+        known.first_sequence == batch.base_sequence() &&
         known.last_sequence == batch.last_sequence()) {
       return {.verdict = SequenceVerdict::kDuplicate,
               .base_offset = known.base_offset,
               .last_offset = known.last_offset};
     }
   }
-  const int32_t expected = next_sequence(newest.last_sequence);
+  const auto* const newest = producer.newest_data();
+  const int32_t expected = newest != nullptr ? next_sequence(newest->last_sequence) : 0;
   if (batch.base_sequence() == expected) return {};
   return {.verdict = SequenceVerdict::kOutOfOrder, .expected_sequence = expected};
 }
@@ -50,9 +61,11 @@ SequenceCheck ProducerTable::check(kafka::RecordBatchView batch) const {
 void ProducerTable::add(kafka::RecordBatchView batch, int64_t now_ms) {
   auto& producer = producers_[batch.producer_id()];
   producer.last_append_ms = now_ms;
-  producer.batches.push_back({.epoch = batch.producer_epoch(),
-                              .first_sequence = batch.base_sequence(),
-                              .last_sequence = batch.last_sequence(),
+  const bool marker = batch.is_control();
+  const int16_t known = producer.batches.empty() ? int16_t{-1} : producer.epoch();
+  producer.batches.push_back({.epoch = std::max(known, batch.producer_epoch()),
+                              .first_sequence = marker ? -1 : batch.base_sequence(),
+                              .last_sequence = marker ? -1 : batch.last_sequence(),
                               .base_offset = batch.base_offset(),
                               .last_offset = batch.last_offset()});
 }
@@ -62,12 +75,20 @@ void ProducerTable::settle(int64_t producer_id) {
   if (found == producers_.end()) return;
   auto& batches = found->second.batches;
   if (batches.size() <= kBatchesKept) return;
-  batches.erase(batches.begin(), batches.end() - static_cast<ptrdiff_t>(kBatchesKept));
+  size_t data = 0;
+  size_t markers = 0;
+  auto keep = batches.size();
+  for (size_t i = batches.size(); i-- > 0;) {
+    const bool kept = batches[i].is_marker() ? markers++ == 0 : data++ < kBatchesKept;
+    if (kept) batches[--keep] = batches[i];
+  }
+  batches.erase(batches.begin(), batches.begin() + static_cast<ptrdiff_t>(keep));
 }
 
-void ProducerTable::expire(int64_t before_ms) {
-  std::erase_if(producers_,
-                [before_ms](const auto& entry) { return entry.second.last_append_ms < before_ms; });
+void ProducerTable::expire(int64_t before_ms, const OpenTransactions& open) {
+  std::erase_if(producers_, [&](const auto& entry) {
+    return entry.second.last_append_ms < before_ms && !open.first_offset_of(entry.first);
+  });
 }
 
 ProducerTable ProducerTable::durable_before(Offset offset) const {
@@ -85,21 +106,23 @@ void ProducerTable::restore(int64_t producer_id, Producer producer) {
   if (!producer.batches.empty()) producers_[producer_id] = std::move(producer);
 }
 
-std::string ProducerTable::to_snapshot() const {
+std::string ProducerTable::to_snapshot(const OpenTransactions& open) const {
   std::string bytes(kSnapshotHeaderBytes + producers_.size() * kSnapshotEntryBytes, '\0');
   store_be(bytes.data(), kSnapshotVersion);
   store_be(bytes.data() + 6, static_cast<int32_t>(producers_.size()));
   char* at = bytes.data() + kSnapshotHeaderBytes;
   for (const auto& [id, producer] : producers_) {
-    const auto& newest = producer.batches.back();
+    const auto* const data = producer.newest_data();
+    const ProducerBatch newest = data != nullptr ? *data : ProducerBatch{};
+    const bool ended_any = std::ranges::any_of(producer.batches, &ProducerBatch::is_marker);
     store_be(at, id);
-    store_be(at + 8, newest.epoch);
+    store_be(at + 8, producer.epoch());
     store_be(at + 10, newest.last_sequence);
     store_be(at + 14, newest.last_offset.value());
     store_be(at + 22, static_cast<int32_t>(newest.last_offset - newest.base_offset));
     store_be(at + 26, producer.last_append_ms);
-    store_be(at + 34, int32_t{-1});
-    store_be(at + 38, int64_t{-1});
+    store_be(at + 34, ended_any ? int32_t{0} : int32_t{-1});
+    store_be(at + 38, open.first_offset_of(id).value_or(kNoOffset).value());
     at += kSnapshotEntryBytes;
   }
   store_be(bytes.data() + 2, crc32c(std::string_view(bytes).substr(6)));
@@ -131,8 +154,10 @@ Result<ProducerTable> ProducerTable::from_snapshot(std::string_view bytes) {
     const Offset last_offset(load_be<int64_t>(at + 14));
     const auto delta = load_be<int32_t>(at + 22);
     if (delta < 0) return fail(Errc::kCorrupt, "producer snapshot holds offset delta {}", delta);
+    // Without a sequence only the epoch is known: that of a marker.
+    const int32_t first = last_sequence < 0 ? -1 : sequence_minus(last_sequence, delta);
     Producer producer{.batches = {{.epoch = load_be<int16_t>(at + 8),
-                                   .first_sequence = sequence_minus(last_sequence, delta),
+                                   .first_sequence = first,
                                    .last_sequence = last_sequence,
                                    .base_offset = last_offset - delta,
                                    .last_offset = last_offset}},

@@ -10,18 +10,21 @@
 #include <vector>
 
 #include "base/error.h"
+#include "broker/storage/open_transactions.h"
 #include "kafka/record_batch.h"
 #include "model/offset.h"
 
 namespace freshet::broker {
 
-/// One batch of one producer, as it lies in the log.
+/// One batch of one producer, as it lies in the log. The marker that ended a transaction has no
+/// sequences; its epoch fences older ones.
 struct ProducerBatch {
   int16_t epoch = -1;
   int32_t first_sequence = -1;
   int32_t last_sequence = -1;
   Offset base_offset = kNoOffset;
   Offset last_offset = kNoOffset;
+  [[nodiscard]] bool is_marker() const { return first_sequence < 0; }
   friend bool operator==(const ProducerBatch&, const ProducerBatch&) = default;
 };
 
@@ -38,7 +41,9 @@ struct SequenceCheck {
 /// Remembers the last five batches of each producer id, by the rules of KIP-98: an exact repeat of
 /// one of them is a duplicate; the next sequence follows the last (2^31-1 is followed by 0); a
 /// newer epoch begins at sequence 0; an older one is refused; an unknown producer id may begin
-/// anywhere.
+/// anywhere. The newest marker is kept beside the five: sequences go on over markers of the same
+/// epoch, and a marker of a newer epoch fences its predecessors before anything is written under
+/// it.
 ///
 /// Batches enter when they get their offsets and are settled when they are durable; more than five
 /// are kept while they are not, so that a checkpoint can always leave out what is not durable.
@@ -50,6 +55,10 @@ class ProducerTable {
   struct Producer {
     std::vector<ProducerBatch> batches;  // oldest first, never empty
     int64_t last_append_ms = 0;          // wall clock
+
+    /// The newest batch with sequences under the newest epoch; nullptr when there is none.
+    [[nodiscard]] const ProducerBatch* newest_data() const;
+    [[nodiscard]] int16_t epoch() const { return batches.back().epoch; }
   };
 
   /// `batch` must have a producer id.
@@ -58,8 +67,8 @@ class ProducerTable {
   void add(kafka::RecordBatchView batch, int64_t now_ms);
   /// The producer's batches added so far are durable.
   void settle(int64_t producer_id);
-  /// Forgets producers that have not written since `before_ms`.
-  void expire(int64_t before_ms);
+  /// Forgets producers that have not written since `before_ms` and have no transaction open.
+  void expire(int64_t before_ms, const OpenTransactions& open);
 
   [[nodiscard]] bool empty() const { return producers_.empty(); }
   [[nodiscard]] const std::unordered_map<int64_t, Producer>& producers() const {
@@ -71,8 +80,9 @@ class ProducerTable {
 
   /// Kafka's <offset>.snapshot, version 1: i16 version, u32 CRC-32C of what follows, i32 count, per
   /// producer: id i64, epoch i16, last sequence i32, last offset i64, offset delta i32,
-  /// timestamp i64, coordinator epoch i32 (-1), first offset of the open transaction i64 (-1).
-  [[nodiscard]] std::string to_snapshot() const;
+  /// timestamp i64, coordinator epoch i32 (-1 before the first marker), first offset of the open
+  /// transaction i64 (-1). The open transactions do not come back with from_snapshot().
+  [[nodiscard]] std::string to_snapshot(const OpenTransactions& open) const;
   static Result<ProducerTable> from_snapshot(std::string_view bytes);
 
  private:

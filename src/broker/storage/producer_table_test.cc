@@ -80,7 +80,7 @@ TEST(ProducerTable, snapshot_keeps_the_newest_batch_of_each_producer) {
   ProducerTable table;
   const auto bytes = batch_of(3, kMax, 4, 100);
   table.add(kafka::RecordBatchView(bytes), 55);
-  const auto snapshot = table.to_snapshot();
+  const auto snapshot = table.to_snapshot({});
   EXPECT_EQ(snapshot.size(), 10U + 46U);
   const auto restored = ProducerTable::from_snapshot(snapshot);
   ASSERT_TRUE(restored);
@@ -113,9 +113,9 @@ TEST(ProducerTable, expires_idle_producers) {
   ProducerTable table;
   const auto bytes = batch_of(0, 0, 1);
   table.add(kafka::RecordBatchView(bytes), 1'000);
-  table.expire(1'000);
+  table.expire(1'000, {});
   EXPECT_FALSE(table.empty());
-  table.expire(1'001);
+  table.expire(1'001, {});
   EXPECT_TRUE(table.empty());
 }
 

@@ -8,7 +8,7 @@
 namespace freshet::broker {
 namespace {
 
-constexpr std::string_view kMagic = "FRSHRP01";
+constexpr std::string_view kMagic = "FRSHRP02";
 constexpr size_t kChecksumEnd = 12;  // magic, then the CRC-32C of everything after it
 constexpr uint32_t kCleanFlag = 1;
 
@@ -31,6 +31,7 @@ void put_partition(std::string& to, const PartitionPoint& point) {
   put(to, point.offset.value());
   put(to, point.offset_index_entries);
   put(to, point.time_index_entries);
+  put(to, point.transaction_index_entries);
   put(to, point.newest.timestamp_ms);
   put(to, point.newest.offset.value());
   put(to, static_cast<uint32_t>(point.epochs.entries().size()));
@@ -50,6 +51,11 @@ void put_partition(std::string& to, const PartitionPoint& point) {
       put(to, batch.base_offset.value());
       put(to, batch.last_offset.value());
     }
+  }
+  put(to, static_cast<uint32_t>(point.transactions.open().size()));
+  for (const auto& [id, first_offset] : point.transactions.open()) {
+    put(to, id);
+    put(to, first_offset.value());
   }
 }
 
@@ -101,6 +107,7 @@ PartitionPoint get_partition(Reader& from) {
   point.offset = from.offset();
   point.offset_index_entries = from.get<uint64_t>();
   point.time_index_entries = from.get<uint64_t>();
+  point.transaction_index_entries = from.get<uint64_t>();
   point.newest.timestamp_ms = from.get<int64_t>();
   point.newest.offset = from.offset();
   for (auto left = from.get<uint32_t>(); left > 0 && !from.ran_short(); --left) {
@@ -121,6 +128,10 @@ PartitionPoint get_partition(Reader& from) {
       producer.batches.push_back(batch);
     }
     point.producers.restore(id, std::move(producer));
+  }
+  for (auto left = from.get<uint32_t>(); left > 0 && !from.ran_short(); --left) {
+    const auto id = from.get<int64_t>();
+    point.transactions.restore(id, from.offset());
   }
   return point;
 }

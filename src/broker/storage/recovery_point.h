@@ -8,6 +8,7 @@
 
 #include "base/error.h"
 #include "broker/storage/leader_epochs.h"
+#include "broker/storage/open_transactions.h"
 #include "broker/storage/producer_table.h"
 #include "broker/storage/time_index.h"
 #include "model/offset.h"
@@ -26,9 +27,11 @@ struct PartitionPoint {
   Offset offset{0};  // one past the last record before `position`
   uint64_t offset_index_entries = 0;
   uint64_t time_index_entries = 0;
+  uint64_t transaction_index_entries = 0;
   TimeIndexEntry newest;  // largest timestamp of the segment
   LeaderEpochs epochs;
   ProducerTable producers;
+  OpenTransactions transactions;
 };
 
 /// Byte layout: docs/formats/wal.md. Replaced as a whole by rename, so it is never half old.

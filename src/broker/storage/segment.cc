@@ -10,6 +10,10 @@ namespace {
 
 constexpr uint64_t kMapBytesMin = 1 << 20;
 
+std::string file_name(Offset base_offset, std::string_view extension, std::string_view suffix) {
+  return segment_file_name(base_offset, extension).append(suffix);
+}
+
 }  // namespace
 
 std::string segment_file_name(Offset base_offset, std::string_view extension) {
@@ -17,31 +21,34 @@ std::string segment_file_name(Offset base_offset, std::string_view extension) {
 }
 
 Segment::Segment(Disk& disk, const std::filesystem::path& directory, Offset base_offset,
-                 uint64_t size, uint64_t trusted_from)
+                 uint64_t size, uint64_t trusted_from, std::string_view suffix)
     : disk_(disk),
       directory_(directory),
       base_offset_(base_offset),
+      suffix_(suffix),
       size_(size),
       trusted_from_(trusted_from),
-      offset_index_(disk, directory / segment_file_name(base_offset, ".index"), base_offset),
-      time_index_(disk, directory / segment_file_name(base_offset, ".timeindex"), base_offset) {}
+      offset_index_(disk, directory / file_name(base_offset, ".index", suffix), base_offset),
+      time_index_(disk, directory / file_name(base_offset, ".timeindex", suffix), base_offset),
+      transaction_index_(disk, directory / file_name(base_offset, ".txnindex", suffix)) {}
 
 Result<SegmentPtr> Segment::create(Disk& disk, const std::filesystem::path& directory,
-                                   Offset base_offset) {
-  auto segment = std::make_shared<Segment>(disk, directory, base_offset, 0, 0);
+                                   Offset base_offset, std::string_view suffix) {
+  auto segment = std::make_shared<Segment>(disk, directory, base_offset, 0, 0, suffix);
   FRESHET_ASSIGN(auto file, disk.open(segment->path(), io::OpenMode::kCreate));
   FRESHET_ASSIGN(const auto size, file->file().size());
   if (size > 0) {
     FRESHET_TRY(file->truncate(0));
     FRESHET_TRY(segment->offset_index_.file().reset(0));
     FRESHET_TRY(segment->time_index_.reset(0));
+    FRESHET_TRY(segment->transaction_index_.file().reset(0));
   }
   segment->file_ = std::move(file);
   return segment;
 }
 
 std::filesystem::path Segment::path() const {
-  return directory_ / segment_file_name(base_offset_, ".log");
+  return directory_ / file_name(base_offset_, ".log", suffix_);
 }
 
 Result<std::shared_ptr<DiskFile>> Segment::file() const {
@@ -100,7 +107,8 @@ Result<void> Segment::seal() {
 
 Result<void> Segment::flush_indexes() {
   FRESHET_TRY(offset_index_.file().flush());
-  return time_index_.file().flush();
+  FRESHET_TRY(time_index_.file().flush());
+  return transaction_index_.file().flush();
 }
 
 Result<void> Segment::sync() {
@@ -108,7 +116,8 @@ Result<void> Segment::sync() {
   FRESHET_ASSIGN(const auto file, this->file());
   FRESHET_TRY(file->sync());
   FRESHET_TRY(offset_index_.file().sync());
-  return time_index_.file().sync();
+  FRESHET_TRY(time_index_.file().sync());
+  return transaction_index_.file().sync();
 }
 
 void Segment::set_size(uint64_t size, uint64_t trusted_from) {

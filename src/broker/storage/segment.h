@@ -1,4 +1,4 @@
-// One segment of a partition: <base offset>.log with its .index and .timeindex.
+// One segment of a partition: <base offset>.log with its .index, .timeindex and .txnindex.
 #pragma once
 
 #include <atomic>
@@ -15,6 +15,7 @@
 #include "broker/storage/mapped_file.h"
 #include "broker/storage/offset_index.h"
 #include "broker/storage/time_index.h"
+#include "broker/storage/transaction_index.h"
 #include "kafka/group_consumer.h"
 #include "kafka/record_batch.h"
 #include "model/offset.h"
@@ -40,11 +41,12 @@ struct SegmentRun {
 class Segment : public std::enable_shared_from_this<Segment> {
  public:
   /// Bytes before `trusted_from` were not checked by this process: reads check their CRC.
+  /// `suffix` follows the names of its files.
   Segment(Disk& disk, const std::filesystem::path& directory, Offset base_offset, uint64_t size,
-          uint64_t trusted_from);
+          uint64_t trusted_from, std::string_view suffix = {});
   /// Makes an empty segment; an older file of that name is emptied.
   static Result<std::shared_ptr<Segment>> create(Disk& disk, const std::filesystem::path& directory,
-                                                 Offset base_offset);
+                                                 Offset base_offset, std::string_view suffix = {});
 
   [[nodiscard]] Offset base_offset() const { return base_offset_; }
   [[nodiscard]] uint64_t size() const { return size_.load(std::memory_order_acquire); }
@@ -61,7 +63,7 @@ class Segment : public std::enable_shared_from_this<Segment> {
   Result<void> seal();
   /// Puts index entries into their files.
   Result<void> flush_indexes();
-  /// flush_indexes, then syncs all three files.
+  /// flush_indexes, then syncs all files.
   Result<void> sync();
 
   /// The batch that holds `target`, or the first behind it; nullopt when all lie before it.
@@ -93,6 +95,7 @@ class Segment : public std::enable_shared_from_this<Segment> {
   [[nodiscard]] TimeIndexEntry newest() const;
   [[nodiscard]] OffsetIndex& offset_index() const { return offset_index_; }
   [[nodiscard]] TimeIndex& time_index() const { return time_index_; }
+  [[nodiscard]] TransactionIndex& transaction_index() const { return transaction_index_; }
   /// Maps the published bytes.
   Result<std::shared_ptr<const MappedFile>> mapped() const;
   /// The next position from `from` on where a whole batch with a correct CRC and an offset of at
@@ -108,11 +111,13 @@ class Segment : public std::enable_shared_from_this<Segment> {
   Disk& disk_;
   const std::filesystem::path directory_;
   const Offset base_offset_;
+  const std::string suffix_;
 
   std::atomic<uint64_t> size_;
   std::atomic<uint64_t> trusted_from_;
   mutable OffsetIndex offset_index_;
   mutable TimeIndex time_index_;
+  mutable TransactionIndex transaction_index_;
 
   // Owned by the appending thread.
   uint64_t bytes_since_index_ = 0;

@@ -2,7 +2,9 @@
 // log, recovery point, producer snapshot. None may crash the reader or make it read outside.
 //
 // Input: one byte chooses the parser, the rest is the file. For 'd' the rest is "<u16 size of the
-// segment><segment><write-ahead log>" and a whole store is opened over both.
+// segment><segment><write-ahead log>" and a whole store is opened over both; for 'x' the same, and
+// the segment is one that a compaction was about to swap in. For 'b' it is a batch to compact, its
+// CRC put right.
 #include <stdlib.h>
 
 #include <cstddef>
@@ -15,6 +17,8 @@
 
 #include "base/check.h"
 #include "base/endian.h"
+#include "broker/storage/compacted_batch.h"
+#include "broker/storage/compactor.h"
 #include "broker/storage/log_store.h"
 #include "broker/storage/recovery_point.h"
 #include "broker/storage/segment_scan.h"
@@ -23,10 +27,10 @@
 namespace freshet::broker {
 namespace {
 
-void scan(std::string_view bytes) {
+void scan(std::string_view bytes, OffsetGaps gaps) {
   uint64_t covered = 0;
   const auto result =
-      scan_segment(bytes, 0, Offset(0),
+      scan_segment(bytes, 0, Offset(0), gaps,
                    [&](kafka::RecordBatchView batch, uint64_t) { covered += batch.size(); });
   FRESHET_CHECK_EQ(result.end, covered);
   FRESHET_CHECK_LE(result.end, bytes.size());
@@ -43,7 +47,29 @@ void read_wal(std::string_view bytes) {
   }
 }
 
-void open_directory(std::string_view bytes) {
+void compact(std::string bytes) {
+  std::string_view rest = bytes;
+  const auto batch = kafka::next_batch(rest);
+  if (!batch || !*batch) return;
+  store_be<uint32_t>(bytes.data() + kafka::batch_layout::kCrc, (*batch)->computed_crc());
+  if (!kafka::check_batch(**batch)) return;
+  std::string scratch;
+  std::string out;
+  int turn = 0;
+  const auto result = compact_batch(
+      **batch,
+      {.keeps = [&](const RecordView&) { return turn++ % 2 == 0; }, .delete_horizon_ms = 1'000},
+      scratch, out);
+  if (result && *result == CompactedBatch::kFewer) {
+    const kafka::RecordBatchView after(out);
+    FRESHET_CHECK(kafka::check_batch(after).has_value());
+    FRESHET_CHECK_EQ(after.last_offset(), (*batch)->last_offset());
+  }
+  FRESHET_CHECK(kafka::check_batch(kafka::RecordBatchView(empty_batch(**batch))).has_value());
+  FRESHET_CHECK(kafka::check_batch(kafka::RecordBatchView(filler_batch(**batch))).has_value());
+}
+
+void open_directory(std::string_view bytes, std::string_view segment_name) {
   if (bytes.size() < 2) return;
   const size_t split = std::min<size_t>(load_le<uint16_t>(bytes.data()), bytes.size() - 2);
   std::string pattern = (std::filesystem::temp_directory_path() / "freshet-fuzz-XXXXXX").native();
@@ -52,7 +78,7 @@ void open_directory(std::string_view bytes) {
   std::filesystem::create_directories(root / "t-0");
   std::ofstream(root / "t-0" / "partition.metadata")
       << "version: 0\ntopic_id: AQEBAQEBAQEBAQEBAQEBAQ\n";
-  std::ofstream(root / "t-0" / "00000000000000000000.log") << bytes.substr(2, split);
+  std::ofstream(root / "t-0" / segment_name) << bytes.substr(2, split);
   std::ofstream(root / "wal" / "0000.wal") << bytes.substr(2 + split);
   {
     LogStoreOptions options;
@@ -85,7 +111,18 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   const std::string_view rest(reinterpret_cast<const char*>(data) + 1, size - 1);
   switch (data[0]) {
     case 's':
-      scan(rest);
+      scan(rest, OffsetGaps::kNone);
+      break;
+    case 'g':
+      scan(rest, OffsetGaps::kAllowed);
+      break;
+    case 'b':
+      compact(std::string(rest));
+      break;
+    case 'c':
+      if (const auto offsets = Compactor::decode(rest)) {
+        FRESHET_CHECK(*Compactor::decode(Compactor::encode(*offsets)) == *offsets);
+      }
       break;
     case 'w':
       read_wal(rest);
@@ -97,7 +134,10 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
       static_cast<void>(ProducerTable::from_snapshot(rest));
       break;
     case 'd':
-      open_directory(rest);
+      open_directory(rest, "00000000000000000000.log");
+      break;
+    case 'x':
+      open_directory(rest, "00000000000000000000.log.swap");
       break;
     default:
       break;

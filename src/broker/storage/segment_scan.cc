@@ -3,7 +3,7 @@
 namespace freshet::broker {
 
 SegmentScan scan_segment(
-    std::string_view bytes, uint64_t position, Offset expected,
+    std::string_view bytes, uint64_t position, Offset expected, OffsetGaps gaps,
     const std::function<void(kafka::RecordBatchView batch, uint64_t position)>& visit) {
   SegmentScan scan{.end = position, .next = expected, .fault = {}};
   std::string_view rest = bytes.substr(position);
@@ -25,7 +25,9 @@ SegmentScan scan_segment(
       scan.fault = sound.error().message();
       return scan;
     }
-    if ((*batch)->base_offset() != scan.next) {
+    const bool follows = gaps == OffsetGaps::kAllowed ? (*batch)->base_offset() >= scan.next
+                                                      : (*batch)->base_offset() == scan.next;
+    if (!follows) {
       scan.fault = fmt::format("batch has base offset {} where {} is expected",
                                (*batch)->base_offset(), scan.next);
       return scan;

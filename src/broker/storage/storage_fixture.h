@@ -43,13 +43,15 @@ struct BatchSpec {
   int32_t sequence = -1;
   int64_t timestamp_ms = 1'000;
   kafka::Codec codec = kafka::Codec::kNone;
+  bool transactional = false;
 };
 
 inline std::string make_batch(const std::vector<std::string>& values, const BatchSpec& spec = {}) {
   kafka::RecordBatchBuilder builder({.codec = spec.codec,
                                      .producer_id = spec.producer_id,
                                      .producer_epoch = spec.epoch,
-                                     .base_sequence = spec.sequence});
+                                     .base_sequence = spec.sequence,
+                                     .transactional = spec.transactional});
   for (const auto& value : values) builder.append(spec.timestamp_ms, std::nullopt, value);
   return builder.build();
 }

@@ -21,6 +21,16 @@ struct AdminDestroy {
   void operator()(rd_kafka_NewTopic_t* topic) const { rd_kafka_NewTopic_destroy(topic); }
   void operator()(rd_kafka_DeleteTopic_t* topic) const { rd_kafka_DeleteTopic_destroy(topic); }
   void operator()(rd_kafka_ConfigResource_t* r) const { rd_kafka_ConfigResource_destroy(r); }
+  void operator()(rd_kafka_NewPartitions_t* request) const {
+    rd_kafka_NewPartitions_destroy(request);
+  }
+  void operator()(rd_kafka_DeleteGroup_t* request) const { rd_kafka_DeleteGroup_destroy(request); }
+  void operator()(rd_kafka_AlterConsumerGroupOffsets_t* request) const {
+    rd_kafka_AlterConsumerGroupOffsets_destroy(request);
+  }
+  void operator()(rd_kafka_DeleteConsumerGroupOffsets_t* request) const {
+    rd_kafka_DeleteConsumerGroupOffsets_destroy(request);
+  }
   void operator()(rd_kafka_ListConsumerGroupOffsets_t* request) const {
     rd_kafka_ListConsumerGroupOffsets_destroy(request);
   }
@@ -63,6 +73,25 @@ Result<void> check_topic_results(const rd_kafka_topic_result_t* const* results, 
     if (code != RD_KAFKA_RESP_ERR_NO_ERROR) {
       return std::unexpected(
           client_error(code, rd_kafka_topic_result_error_string(results[i]), what));
+    }
+  }
+  return {};
+}
+
+/// Errors of the groups themselves, and of the partitions in their answers.
+Result<void> check_group_results(const rd_kafka_group_result_t* const* results, size_t count,
+                                 std::string_view what) {
+  for (size_t i = 0; i < count; ++i) {
+    if (const auto* error = rd_kafka_group_result_error(results[i]); error != nullptr) {
+      return std::unexpected(
+          client_error(rd_kafka_error_code(error), rd_kafka_error_string(error), what));
+    }
+    const auto* partitions = rd_kafka_group_result_partitions(results[i]);
+    if (partitions == nullptr) continue;
+    for (const auto& tp : elements(*partitions)) {
+      if (tp.err == RD_KAFKA_RESP_ERR_NO_ERROR) continue;
+      return std::unexpected(
+          client_error(tp.err, fmt::format("{}: {} partition {}", what, tp.topic, tp.partition)));
     }
   }
   return {};
@@ -283,6 +312,8 @@ Result<std::vector<ConfigEntry>> Admin::topic_config(const std::string& name) {
         entry.value = value;
       }
       entry.is_default = rd_kafka_ConfigEntry_is_default(configs[j]) == 1;
+      entry.is_of_topic =
+          rd_kafka_ConfigEntry_source(configs[j]) == RD_KAFKA_CONFIG_SOURCE_DYNAMIC_TOPIC_CONFIG;
       entry.is_read_only = rd_kafka_ConfigEntry_is_read_only(configs[j]) == 1;
       entry.is_sensitive = rd_kafka_ConfigEntry_is_sensitive(configs[j]) == 1;
       entries.push_back(std::move(entry));
@@ -290,6 +321,52 @@ Result<std::vector<ConfigEntry>> Admin::topic_config(const std::string& name) {
   }
   std::ranges::sort(entries, {}, &ConfigEntry::name);
   return entries;
+}
+
+Result<void> Admin::create_partitions(const std::string& topic, int32_t total) {
+  const std::string what = fmt::format("cannot grow topic {} to {} partitions", topic, total);
+  std::array<char, 256> reason{};
+  const Owned<rd_kafka_NewPartitions_t> request(rd_kafka_NewPartitions_new(
+      topic.c_str(), static_cast<size_t>(total), reason.data(), reason.size()));
+  if (!request) return fail(Errc::kInvalidArgument, "{}: {}", what, reason.data());
+  FRESHET_ASSIGN(const auto event, ask(client_.get(), RD_KAFKA_ADMIN_OP_CREATEPARTITIONS, timeout_,
+                                       what, [&](const auto* options, auto* queue) {
+                                         auto* one = request.get();
+                                         rd_kafka_CreatePartitions(client_.get(), &one, 1, options,
+                                                                   queue);
+                                       }));
+  size_t count = 0;
+  const auto* results = rd_kafka_CreatePartitions_result_topics(
+      rd_kafka_event_CreatePartitions_result(event.get()), &count);
+  return check_topic_results(results, count, what);
+}
+
+Result<void> Admin::replace_topic_config(const std::string& topic,
+                                         const std::map<std::string, std::string>& config) {
+  const std::string what = fmt::format("cannot alter the configuration of topic {}", topic);
+  const Owned<rd_kafka_ConfigResource_t> request(
+      rd_kafka_ConfigResource_new(RD_KAFKA_RESOURCE_TOPIC, topic.c_str()));
+  for (const auto& [name, value] : config) {
+    const auto code =
+        rd_kafka_ConfigResource_set_config(request.get(), name.c_str(), value.c_str());
+    if (code != RD_KAFKA_RESP_ERR_NO_ERROR) return std::unexpected(client_error(code, what));
+  }
+  FRESHET_ASSIGN(const auto event, ask(client_.get(), RD_KAFKA_ADMIN_OP_ALTERCONFIGS, timeout_,
+                                       what, [&](const auto* options, auto* queue) {
+                                         auto* one = request.get();
+                                         rd_kafka_AlterConfigs(client_.get(), &one, 1, options,
+                                                               queue);
+                                       }));
+  size_t count = 0;
+  const auto* resources = rd_kafka_AlterConfigs_result_resources(
+      rd_kafka_event_AlterConfigs_result(event.get()), &count);
+  for (size_t i = 0; i < count; ++i) {
+    const auto code = rd_kafka_ConfigResource_error(resources[i]);
+    if (code == RD_KAFKA_RESP_ERR_NO_ERROR) continue;
+    return std::unexpected(
+        client_error(code, rd_kafka_ConfigResource_error_string(resources[i]), what));
+  }
+  return {};
 }
 
 Result<std::vector<GroupListing>> Admin::groups() {
@@ -369,6 +446,61 @@ Result<std::vector<CommittedOffset>> Admin::committed(const std::string& group_i
   }
   std::ranges::sort(committed, {}, &CommittedOffset::tp);
   return committed;
+}
+
+Result<void> Admin::commit_for(const std::string& group_id,
+                               std::span<const CommittedOffset> offsets) {
+  const std::string what = fmt::format("cannot set the offsets of group {}", group_id);
+  if (offsets.empty()) return {};
+  auto list = make_list(offsets.size());
+  for (const auto& offset : offsets) add(list, offset.tp).offset = offset.offset.value();
+  const Owned<rd_kafka_AlterConsumerGroupOffsets_t> request(
+      rd_kafka_AlterConsumerGroupOffsets_new(group_id.c_str(), list.get()));
+  FRESHET_ASSIGN(const auto event, ask(client_.get(), RD_KAFKA_ADMIN_OP_ALTERCONSUMERGROUPOFFSETS,
+                                       timeout_, what, [&](const auto* options, auto* queue) {
+                                         auto* one = request.get();
+                                         rd_kafka_AlterConsumerGroupOffsets(client_.get(), &one, 1,
+                                                                            options, queue);
+                                       }));
+  size_t count = 0;
+  const auto* groups = rd_kafka_AlterConsumerGroupOffsets_result_groups(
+      rd_kafka_event_AlterConsumerGroupOffsets_result(event.get()), &count);
+  return check_group_results(groups, count, what);
+}
+
+Result<void> Admin::delete_group(const std::string& id) {
+  const std::string what = fmt::format("cannot delete group {}", id);
+  const Owned<rd_kafka_DeleteGroup_t> request(rd_kafka_DeleteGroup_new(id.c_str()));
+  FRESHET_ASSIGN(const auto event, ask(client_.get(), RD_KAFKA_ADMIN_OP_DELETEGROUPS, timeout_,
+                                       what, [&](const auto* options, auto* queue) {
+                                         auto* one = request.get();
+                                         rd_kafka_DeleteGroups(client_.get(), &one, 1, options,
+                                                               queue);
+                                       }));
+  size_t count = 0;
+  const auto* groups =
+      rd_kafka_DeleteGroups_result_groups(rd_kafka_event_DeleteGroups_result(event.get()), &count);
+  return check_group_results(groups, count, what);
+}
+
+Result<void> Admin::delete_offsets(const std::string& group_id,
+                                   std::span<const TopicPartition> partitions) {
+  const std::string what = fmt::format("cannot delete offsets of group {}", group_id);
+  if (partitions.empty()) return {};
+  auto list = make_list(partitions.size());
+  for (const auto& tp : partitions) add(list, tp);
+  const Owned<rd_kafka_DeleteConsumerGroupOffsets_t> request(
+      rd_kafka_DeleteConsumerGroupOffsets_new(group_id.c_str(), list.get()));
+  FRESHET_ASSIGN(const auto event, ask(client_.get(), RD_KAFKA_ADMIN_OP_DELETECONSUMERGROUPOFFSETS,
+                                       timeout_, what, [&](const auto* options, auto* queue) {
+                                         auto* one = request.get();
+                                         rd_kafka_DeleteConsumerGroupOffsets(client_.get(), &one, 1,
+                                                                             options, queue);
+                                       }));
+  size_t count = 0;
+  const auto* groups = rd_kafka_DeleteConsumerGroupOffsets_result_groups(
+      rd_kafka_event_DeleteConsumerGroupOffsets_result(event.get()), &count);
+  return check_group_results(groups, count, what);
 }
 
 Result<std::vector<PartitionBounds>> Admin::bounds(std::span<const TopicPartition> partitions) {

@@ -50,6 +50,7 @@ struct ConfigEntry {
   std::string name;
   std::optional<std::string> value;  // nullopt: withheld, because it is sensitive
   bool is_default = false;
+  bool is_of_topic = false;  // set on the topic itself, not inherited from the broker
   bool is_read_only = false;
   bool is_sensitive = false;
 };
@@ -92,12 +93,24 @@ class Admin {
   Result<ClusterInfo> cluster();
   Result<TopicInfo> topic(const std::string& name);
   Result<std::vector<ConfigEntry>> topic_config(const std::string& name);
+  /// Grows the topic to `total` partitions. kRefused if it has as many or more.
+  Result<void> create_partitions(const std::string& topic, int32_t total);
+  /// Sets exactly these on the topic: whatever else is set on it goes back to its default.
+  Result<void> replace_topic_config(const std::string& topic,
+                                    const std::map<std::string, std::string>& config);
 
   Result<std::vector<GroupListing>> groups();
   /// A group nobody knows has the state "Dead".
   Result<GroupDescription> group(const std::string& id);
   /// What the group has committed, by topic and partition.
   Result<std::vector<CommittedOffset>> committed(const std::string& group_id);
+  /// Commits these in the name of the group; the cluster refuses while the group has members.
+  Result<void> commit_for(const std::string& group_id, std::span<const CommittedOffset> offsets);
+  /// kNotFound if there is none; the cluster refuses while it has members.
+  Result<void> delete_group(const std::string& id);
+  /// The cluster refuses topics that a member of the group subscribes to.
+  Result<void> delete_offsets(const std::string& group_id,
+                              std::span<const TopicPartition> partitions);
 
   /// Of each partition in the same order.
   Result<std::vector<PartitionBounds>> bounds(std::span<const TopicPartition> partitions);

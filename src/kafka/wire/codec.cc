@@ -1,5 +1,6 @@
 #include "kafka/wire/codec.h"
 
+#include <bit>
 #include <cstring>
 
 #include "base/check.h"
@@ -19,6 +20,7 @@ size_t size_min(const TypeInfo& type, int16_t version, bool flexible) {
     case Kind::kInt32:
       return 4;
     case Kind::kInt64:
+    case Kind::kFloat64:
       return 8;
     case Kind::kUuid:
       return sizeof(TopicId::bytes);
@@ -120,6 +122,9 @@ class Decoder {
       case Kind::kInt64:
         store(object, reader_.fixed<int64_t>());
         return;
+      case Kind::kFloat64:
+        store(object, std::bit_cast<double>(reader_.fixed<int64_t>()));
+        return;
       case Kind::kUuid: {
         auto& id = *static_cast<TopicId*>(object);
         const auto raw = reader_.take(id.bytes.size());
@@ -160,6 +165,11 @@ class Decoder {
   void read_sized(const TypeInfo& type, size_t length, void* object) {
     switch (type.kind) {
       case Kind::kString:
+        // Compact lengths could say more; no name may that cannot be answered in older versions.
+        if (length > size_t{INT16_MAX}) {
+          return reader_.fail(Errc::kCorrupt, "a string is longer than 32,767 bytes");
+        }
+        [[fallthrough]];
       case Kind::kBytes:
         static_cast<std::string*>(object)->assign(reader_.take(length));
         return;
@@ -277,13 +287,17 @@ class Encoder {
         return writer_.fixed(load<int32_t>(object));
       case Kind::kInt64:
         return writer_.fixed(load<int64_t>(object));
+      case Kind::kFloat64:
+        return writer_.fixed(std::bit_cast<int64_t>(load<double>(object)));
       case Kind::kUuid: {
         const auto& id = static_cast<const TopicId*>(object)->bytes;
         return writer_.raw({reinterpret_cast<const char*>(id.data()), id.size()});
       }
       case Kind::kString:
       case Kind::kBytes: {
-        const auto& text = *static_cast<const std::string*>(object);
+        std::string_view text = *static_cast<const std::string*>(object);
+        // Strings that were read are short enough; a sentence around a long name may not be.
+        if (type.kind == Kind::kString) text = text.substr(0, size_t{INT16_MAX});
         write_length(type.kind, text.size());
         return writer_.raw(text);
       }

@@ -146,6 +146,24 @@ TEST(DecodeMessage, memory_is_bounded_however_small_the_elements_are) {
   EXPECT_EQ(decoded.error().code(), Errc::kTooLarge) << decoded.error().message();
 }
 
+TEST(DecodeMessage, a_name_that_older_versions_could_not_answer_is_refused) {
+  wire::Writer writer;
+  writer.unsigned_varint(40'001);
+  writer.raw(std::string(40'000, 'g'));
+  const std::string body = std::move(writer).finish().flatten();
+  const auto heartbeat = decode_message<HeartbeatRequest>(body, 4);
+  ASSERT_FALSE(heartbeat);
+  EXPECT_THAT(heartbeat.error().message(), HasSubstr("32,767"));
+}
+
+TEST(EncodeMessage, a_long_sentence_is_cut_where_its_length_has_two_bytes) {
+  DescribeConfigsResponse response;
+  response.results.emplace_back().error_message = std::string(40'000, 'x');
+  const auto read = decode_message<DescribeConfigsResponse>(encode_body(response, 1), 1);
+  ASSERT_TRUE(read) << read.error().message();
+  EXPECT_EQ(read->results.at(0).error_message->size(), 32'767U);
+}
+
 TEST(DecodeMessage, null_is_refused_where_a_version_does_not_allow_it) {
   const auto decoded = decode_message<MetadataRequest>(std::string_view("\xff\xff\xff\xff", 4), 0);
   ASSERT_FALSE(decoded);

@@ -76,6 +76,8 @@ struct JsonWriter {
         return number<int32_t>(object);
       case Kind::kInt64:
         return number<int64_t>(object);
+      case Kind::kFloat64:
+        return number<double>(object);
       case Kind::kUuid:
         text += fmt::format("\"{}\"", static_cast<const TopicId*>(object)->to_string());
         return;

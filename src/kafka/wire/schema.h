@@ -20,6 +20,7 @@
 // data, not code.
 //
 //   bool, int8_t … int64_t, an enum of these   fixed-width, big-endian
+//   double                                     FLOAT64
 //   std::string                                STRING, or BYTES when described with bytes<>()
 //   TopicId                                    UUID
 //   std::vector<T>                             ARRAY
@@ -62,6 +63,7 @@ enum class Kind : uint8_t {
   kInt16,
   kInt32,
   kInt64,
+  kFloat64,
   kUuid,
   kString,
   kBytes,
@@ -148,6 +150,11 @@ struct TypeOf<T> {
                                            : Kind::kInt64;
     return {.kind = kind, .size_of = sizeof(T)};
   }
+};
+
+template <>
+struct TypeOf<double> {
+  static constexpr TypeInfo make() { return {.kind = Kind::kFloat64, .size_of = sizeof(double)}; }
 };
 
 template <class T>

@@ -1,0 +1,26 @@
+#include "broker/handlers/handlers.h"
+#include "broker/handlers/transaction_errors.h"
+
+namespace freshet::broker {
+
+using kafka::ErrorCode;
+
+namespace {
+
+constexpr int16_t kFirstFencedVersion = 2;
+
+}  // namespace
+
+void handle_end_txn(CallPtr call, kafka::EndTxnRequest request) {
+  TransactionCoordinator& transactions = call->services().transactions;
+  auto answer = [call = std::move(call)](ErrorCode code) {
+    kafka::EndTxnResponse response;
+    response.error_code = fenced_code(code, call->version(), kFirstFencedVersion);
+    call->answer(response);
+  };
+  if (request.transactional_id.empty()) return answer(ErrorCode::kInvalidRequest);
+  transactions.end(request.transactional_id, {request.producer_id, request.producer_epoch},
+                   request.committed, std::move(answer));
+}
+
+}  // namespace freshet::broker

@@ -1,0 +1,61 @@
+// Corners of the calls about topics that the comparison with Apache Kafka found.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "broker/handlers/authorized_operations.h"
+#include "broker/node_harness.h"
+
+namespace freshet::broker {
+namespace {
+
+using kafka::ErrorCode;
+
+class TopicHandlers : public NodeHarness {
+ protected:
+  kafka::DeleteTopicsResponse::Topic remove(std::optional<std::string> name, TopicId id) {
+    kafka::DeleteTopicsRequest request;
+    request.topics.push_back({std::move(name), id});
+    return ask<kafka::DeleteTopicsResponse>(request, 6).responses.at(0);
+  }
+};
+
+TEST_F(TopicHandlers, a_name_that_is_there_twice_is_refused_once) {
+  kafka::CreateTopicsRequest request;
+  for (const char* name : {"twice", "once", "twice"}) {
+    auto& topic = request.topics.emplace_back();
+    topic.name = name;
+    topic.num_partitions = 1;
+    topic.replication_factor = 1;
+  }
+  const auto response = ask<kafka::CreateTopicsResponse>(request, 5);
+  ASSERT_EQ(response.topics.size(), 2U);
+  EXPECT_EQ(response.topics[0].name, "twice");
+  EXPECT_EQ(response.topics[0].error_code, ErrorCode::kInvalidRequest);
+  EXPECT_EQ(response.topics[1].error_code, ErrorCode::kNone);
+}
+
+TEST_F(TopicHandlers, a_topic_is_deleted_by_name_or_by_id_but_not_by_both) {
+  create("events");
+  const TopicId id = node_->services().topics.find("events")->id;
+  EXPECT_EQ(remove("events", id).error_code, ErrorCode::kInvalidRequest);
+  EXPECT_EQ(remove(std::nullopt, TopicId()).error_code, ErrorCode::kInvalidRequest);
+  EXPECT_NE(node_->services().topics.find("events"), nullptr);
+  EXPECT_EQ(remove(std::nullopt, id).error_code, ErrorCode::kNone);
+  EXPECT_EQ(remove(std::nullopt, id).error_code, ErrorCode::kUnknownTopicId);
+}
+
+TEST_F(TopicHandlers, metadata_names_the_operations_on_a_topic_that_is_not_there) {
+  kafka::MetadataRequest request;
+  request.topics.emplace().emplace_back().name = "none";
+  request.allow_auto_topic_creation = false;
+  request.include_topic_authorized_operations = true;
+  for (int16_t version = 8; version <= 12; ++version) {
+    EXPECT_EQ(
+        ask<kafka::MetadataResponse>(request, version).topics.at(0).topic_authorized_operations,
+        kTopicOperations)
+        << version;
+  }
+}
+
+}  // namespace
+}  // namespace freshet::broker

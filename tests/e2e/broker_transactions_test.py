@@ -1,0 +1,192 @@
+"""Transactions of librdkafka through python3-confluent-kafka, and what a SIGKILL leaves of them."""
+
+import random
+import threading
+import time
+
+import pytest
+from confluent_kafka import Consumer, KafkaError, KafkaException, Producer, TopicPartition
+from confluent_kafka.admin import AdminClient, NewTopic
+
+from broker_fixture import broker, wait_until  # noqa: F401
+
+
+def create(broker, topic, partitions=1):
+    admin = AdminClient({"bootstrap.servers": broker.address})
+    admin.create_topics([NewTopic(topic, partitions, 1)])[topic].result(20)
+
+
+def make_producer(broker, transactional_id="id", **settings):
+    producer = Producer({"bootstrap.servers": broker.address, "transactional.id": transactional_id,
+                         "linger.ms": 1, **settings})
+    producer.init_transactions(30)
+    return producer
+
+
+def make_consumer(broker, group, **settings):
+    return Consumer({"bootstrap.servers": broker.address, "group.id": group, "auto.offset.reset": "earliest",
+                     "session.timeout.ms": 6000, "enable.auto.commit": False, "enable.partition.eof": True,
+                     **settings})
+
+
+def read_all(broker, topic, partitions=1, isolation="read_committed"):
+    """Everything up to the end, by partition."""
+    consumer = make_consumer(broker, f"reader-{random.random()}", **{"isolation.level": isolation})
+    consumer.assign([TopicPartition(topic, p, 0) for p in range(partitions)])
+    values = {p: [] for p in range(partitions)}
+    ended = set()
+    deadline = time.monotonic() + 30
+    while len(ended) < partitions:
+        assert time.monotonic() < deadline, f"ended: {ended} of {partitions}"
+        message = consumer.poll(0.5)
+        if message is None:
+            continue
+        if message.error():
+            assert message.error().code() == KafkaError._PARTITION_EOF, message.error()
+            ended.add(message.partition())
+        else:
+            values[message.partition()].append(message.value().decode())
+    consumer.close()
+    return values
+
+
+def test_commit_and_abort(broker):
+    create(broker, "t", 2)
+    producer = make_producer(broker)
+    for i in range(30):
+        producer.begin_transaction()
+        for j in range(10):
+            producer.produce("t", f"{i}:{j}", partition=j % 2)
+        if i % 3 == 1:
+            producer.flush(10)  # so that there is something to roll back
+            producer.abort_transaction(20)
+        else:
+            producer.commit_transaction(20)
+    kept = [i for i in range(30) if i % 3 != 1]
+    for partition in range(2):
+        expected = [f"{i}:{j}" for i in kept for j in range(10) if j % 2 == partition]
+        assert read_all(broker, "t", 2)[partition] == expected
+    assert len(read_all(broker, "t", 2, "read_uncommitted")[0]) == 150
+
+
+def test_an_open_transaction_holds_committed_readers_only(broker):
+    create(broker, "t")
+    producer = make_producer(broker)
+    producer.begin_transaction()
+    producer.produce("t", "a")
+    producer.flush(10)
+    other = Producer({"bootstrap.servers": broker.address})
+    other.produce("t", "b")
+    assert other.flush(10) == 0
+    assert read_all(broker, "t")[0] == []
+    assert read_all(broker, "t", isolation="read_uncommitted")[0] == ["a", "b"]
+    consumer = make_consumer(broker, "g")
+    assert consumer.get_watermark_offsets(TopicPartition("t", 0), timeout=10)[1] == 0
+    consumer.close()
+    producer.commit_transaction(20)
+    assert read_all(broker, "t")[0] == ["a", "b"]
+
+
+def test_a_new_producer_fences_the_old_one(broker):
+    create(broker, "t")
+    old = make_producer(broker)
+    old.begin_transaction()
+    old.produce("t", "old")
+    old.flush(10)
+    new = make_producer(broker)
+    with pytest.raises(KafkaException) as refused:
+        old.commit_transaction(20)
+    assert refused.value.args[0].fatal()
+    new.begin_transaction()
+    new.produce("t", "new")
+    new.commit_transaction(20)
+    assert read_all(broker, "t")[0] == ["new"]
+
+
+def test_a_transaction_that_times_out_is_rolled_back(broker):
+    create(broker, "t")
+    producer = make_producer(broker, **{"transaction.timeout.ms": 1000})
+    producer.begin_transaction()
+    producer.produce("t", "a")
+    producer.flush(10)
+    consumer = make_consumer(broker, "g")
+    wait_until(lambda: consumer.get_watermark_offsets(TopicPartition("t", 0), timeout=10)[1] == 2, 20)
+    consumer.close()
+    assert read_all(broker, "t")[0] == []
+    with pytest.raises(KafkaException):
+        producer.commit_transaction(20)
+
+
+def copy_once(broker, source, target, group, seconds=60, aborts=None):
+    """Consume, transform, produce; every record once, whatever happens in between."""
+    consumer = make_consumer(broker, group, **{"isolation.level": "read_committed"})
+    producer = make_producer(broker, f"copy-{group}")
+    consumer.subscribe([source])
+    deadline = time.monotonic() + seconds
+    ended = set()
+    while time.monotonic() < deadline and not ended:
+        messages = consumer.consume(50, 1.0)
+        records = [m for m in messages if not m.error()]
+        ended = {m.partition() for m in messages if m.error()}
+        if not records:
+            continue
+        producer.begin_transaction()
+        for message in records:
+            producer.produce(target, message.value(), partition=0)
+        positions = consumer.position(consumer.assignment())
+        producer.send_offsets_to_transaction(positions, consumer.consumer_group_metadata(), 20)
+        if aborts is not None and aborts.random() < 0.3:
+            producer.abort_transaction(20)
+            for position in consumer.committed(consumer.assignment(), 20):
+                position.offset = max(position.offset, 0)
+                consumer.seek(position)
+            ended = set()
+        else:
+            producer.commit_transaction(20)
+    consumer.close()
+
+
+def test_consume_transform_produce_with_aborts_is_exact(broker):
+    create(broker, "in")
+    create(broker, "out")
+    producer = Producer({"bootstrap.servers": broker.address})
+    expected = [str(i) for i in range(1000)]
+    for value in expected:
+        producer.produce("in", value)
+    assert producer.flush(20) == 0
+    copy_once(broker, "in", "out", "g", aborts=random.Random(7))
+    assert read_all(broker, "out")[0] == expected
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_kills_leave_transactions_whole(broker, seed):
+    """Each transaction writes its number to all partitions: after any kill it is in all of them or in none,
+    and every one that was told to be committed is there."""
+    partitions = 3
+    create(broker, "t", partitions)
+    rounds = random.Random(seed)
+    told = []
+    number = 0
+    for _ in range(4):
+        producer = make_producer(broker)
+        killed = threading.Timer(rounds.uniform(0.05, 0.5), broker.kill)
+        killed.start()
+        try:
+            while killed.is_alive():
+                number += 1
+                producer.begin_transaction()
+                for partition in range(partitions):
+                    producer.produce("t", str(number), partition=partition)
+                producer.commit_transaction(1)
+                told.append(str(number))
+        except KafkaException:
+            pass
+        killed.join()
+        del producer
+        broker.start()
+    make_producer(broker)  # rolls back what was open
+    found = read_all(broker, "t", partitions)
+    assert found[0] == found[1] == found[2]
+    assert len(set(found[0])) == len(found[0])
+    missing = [n for n in told if n not in set(found[0])]
+    assert not missing
