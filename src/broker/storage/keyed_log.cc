@@ -58,7 +58,7 @@ struct KeyedLog::State : std::enable_shared_from_this<State> {
 
   Result<void> load();
   void submit(Write write);
-  void landed(std::vector<KeyedChange> changes, size_t bytes);
+  void landed(const std::vector<KeyedChange>& changes, size_t bytes);
   void begin_snapshot();
   void write_snapshot();
   void release_deferred();
@@ -141,7 +141,7 @@ void KeyedLog::State::submit(Write write) {
       AppendBatches::from_string(std::move(batch)),
       [self = shared_from_this(), write = std::move(write), bytes](AppendResult result) mutable {
         if (result.ok()) {
-          self->landed(std::move(write.changes), bytes);
+          self->landed(write.changes, bytes);
           write.done({});
         } else {
           write.done(std::unexpected(append_error(*self->partition, result)));
@@ -158,7 +158,7 @@ void KeyedLog::State::submit(Write write) {
   if (roll) begin_snapshot();
 }
 
-void KeyedLog::State::landed(std::vector<KeyedChange> changes, size_t bytes) {
+void KeyedLog::State::landed(const std::vector<KeyedChange>& changes, size_t bytes) {
   bool roll = false;
   {
     const std::lock_guard lock(mutex);
