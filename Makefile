@@ -25,15 +25,17 @@ demo: build ## a million events and a real file through the log into ClickHouse,
 test: setup ## unit, fuzz-seed, engine, e2e and kill tests and the house rules (12 min warm)
 	@$(PYTHON) scripts/run_tests.py --jobs $(JOBS)
 
-test-all: setup ## everything: also ThreadSanitizer, 300 kill rounds, long fuzz runs, all of clang-tidy
+test-all: ## everything: also ThreadSanitizer, 300 kill rounds, long fuzz runs, all of clang-tidy
+	@scripts/setup --all
 	@$(PYTHON) scripts/run_tests.py --jobs $(JOBS) --all
 
 judges: setup ## foreign test suites and clients, ours and Apache Kafka side by side: tests/e2e/README.md
 	@scripts/build release broker_for_tests
 	@JUDGES_TARGETS=freshet,kafka JUDGES_RECORD=1 $(PYTHON) scripts/run_tests.py --jobs $(JOBS) --all judges
 
-bench: build ## the built-in ingest benchmark; more: build/freshet bench --help
+bench: build ## speed from log to table, and of a restart; more: build/freshet bench --help
 	@build/freshet bench ingest
+	@$(PYTHON) bench/restart.py
 
 fmt: setup ## format C++ sources in place
 	@git ls-files -z --cached --others --exclude-standard 'src/*.h' 'src/*.cc' 'tests/*.cc' | \

@@ -37,7 +37,6 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--jobs", type=int, default=os.cpu_count())
     parser.add_argument("--budget", type=float, default=float("inf"), help="seconds")
-    parser.add_argument("--held", action="store_true", help="only the files of tools/clang_tidy_held.txt")
     parser.add_argument("files", nargs="*", help="default: every .cc file of src, tests and bench")
     arguments = parser.parse_args()
     for needed in (BUILD / "compile_commands.json", PLUGIN, OUTSIDE_HEADERS):
@@ -46,8 +45,7 @@ def main():
 
     hashes = ContentHash("".join((ROOT / name).read_text() for name in RULES))
     cache = ResultCache("clang_tidy")
-    names = (ROOT / "tools/clang_tidy_held.txt").read_text().split() if arguments.held else arguments.files
-    files = [(ROOT / name).resolve() for name in names] or all_sources()
+    files = [(ROOT / name).resolve() for name in arguments.files] or all_sources()
     todo = [path for path in files if not cache.has(path, hashes.of(path))]
     changed = latest_changes()
     todo.sort(key=lambda path: min(changed(each) for each in hashes.reach(path)))
@@ -64,10 +62,10 @@ def main():
             checked += 1
             if output is None:
                 cache.add(path, hashes.of(path))
+                cache.save()  # what is known survives an interruption
             else:
                 failed += 1
                 print(f"{path.relative_to(ROOT)}:\n{output}", flush=True)
-    cache.save()
     print(f"clang-tidy: {len(files) - len(todo)} cached, {checked} checked, {failed} failed, "
           f"{len(todo) - checked} left for `make tidy`")
     return 1 if failed else 0

@@ -197,7 +197,7 @@ TEST_F(LocalConsumerTest, nothing_of_a_member_survives_a_restart_but_generation_
     generation = consumer->generation();
     const kafka::OffsetCommit commit{{"t", 0}, Offset(0), "intent 0-99"};
     ASSERT_TRUE(consumer->commit({&commit, 1}));
-    broker_->stop();
+    ASSERT_TRUE(broker_->stop());
   }
   broker_.reset();
   start();

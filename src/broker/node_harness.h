@@ -161,7 +161,7 @@ class NodeHarness : public testing::Test {
     ASSERT_TRUE(loop_.run_until([&] { return made.has_value(); }));
     ASSERT_TRUE(*made) << made->error().message();
   }
-  std::string batch(std::vector<std::pair<int64_t, std::string>> records) {
+  std::string batch(const std::vector<std::pair<int64_t, std::string>>& records) {
     kafka::RecordBatchBuilder builder;
     for (const auto& [time, value] : records) builder.append(time, "key", value);
     return builder.build();

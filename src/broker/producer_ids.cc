@@ -26,19 +26,17 @@ Result<std::unique_ptr<ProducerIds>> ProducerIds::open(KeyedLog& meta) {
 }
 
 void ProducerIds::next(Done done) {
-  int64_t id = -1;
-  int64_t reserve_to = -1;
-  {
-    const std::lock_guard lock(mutex_);
-    if (waiting_.empty() && next_ < end_) {
-      id = next_++;
-    } else {
-      if (waiting_.empty()) reserve_to = end_ + kBlock;
-      waiting_.push_back(std::move(done));
-    }
+  std::unique_lock lock(mutex_);
+  if (waiting_.empty() && next_ < end_) {
+    const int64_t id = next_++;
+    lock.unlock();
+    return done(id);
   }
-  if (id >= 0) return done(id);
-  if (reserve_to >= 0) reserve(reserve_to);
+  const bool is_first = waiting_.empty();
+  const int64_t reserve_to = end_ + kBlock;
+  waiting_.push_back(std::move(done));
+  lock.unlock();
+  if (is_first) reserve(reserve_to);
 }
 
 void ProducerIds::reserve(int64_t end) {

@@ -18,7 +18,9 @@ CommitMetadata sample() {
   return metadata;
 }
 
-std::string with_crc(std::string body) { return body + fmt::format("|{:08x}", crc32c(body)); }
+std::string with_crc(const std::string& body) {
+  return body + fmt::format("|{:08x}", crc32c(body));
+}
 
 TEST(CommitMetadata, has_the_documented_text) {
   EXPECT_EQ(encode_commit_metadata(sample()).value(),

@@ -11,7 +11,6 @@ namespace freshet::broker {
 namespace {
 
 using kafka::ErrorCode;
-using testing::ElementsAre;
 using testing::IsEmpty;
 
 /// Drives one group: names requests, keeps their answers, persists at once unless told not to.
@@ -29,7 +28,7 @@ class GroupTest : public testing::Test {
     Millis rebalance{60'000};
   };
 
-  RequestId join(Joining j) {
+  RequestId join(const Joining& j) {
     JoinRequest request;
     request.member_id = j.id;
     request.new_member_id = "member-" + std::to_string(++ids_);
@@ -79,7 +78,7 @@ class GroupTest : public testing::Test {
       EXPECT_TRUE(syncs_.emplace(request, result).second) << "answered twice";
     }
     if (!out.persist_generation) return;
-    persisted_ = *out.persist_generation;
+    persisted_ = out.persist_generation;
     if (!auto_persist_) return;
     Outbox next;
     next.joins = std::move(out.joins_when_durable);

@@ -563,7 +563,7 @@ TEST_F(Handlers, describe_configs_of_topics_and_of_the_broker) {
 }
 
 TEST_F(Handlers, list_groups_filters_by_state) {
-  node_->services().groups.commit("idle", {}, {{{"t", 0}, Offset(1), -1, ""}}, [](auto) {});
+  node_->services().groups.commit("idle", {}, {{{"t", 0}, Offset(1), -1, ""}}, [](const auto&) {});
   kafka::OffsetFetchRequest fetch;  // waits until the commit is there
   fetch.group_id = "idle";
   ask<kafka::OffsetFetchResponse>(fetch, 7);

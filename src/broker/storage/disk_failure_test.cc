@@ -19,7 +19,7 @@ class DiskFailure : public ::testing::Test {
     options.disk = &disk_;
     return options;
   }
-  static FailingDisk::Fault fail_on(DiskCall on, std::string extension, Errc code) {
+  static FailingDisk::Fault fail_on(DiskCall on, const std::string& extension, Errc code) {
     return [=](DiskCall call, const std::filesystem::path& path) -> Result<void> {
       if (call != on || path.extension() != extension) return {};
       return fail(code, "write {}: injected", path.native());

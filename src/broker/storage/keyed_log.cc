@@ -61,7 +61,7 @@ struct KeyedLog::State : std::enable_shared_from_this<State> {
   void submit(Write write);
   std::optional<Staged> stage(Write& write, bool may_defer);
   void entered();
-  void landed(std::vector<KeyedChange> changes, size_t bytes);
+  void landed(const std::vector<KeyedChange>& changes, size_t bytes);
   void begin_snapshot();
   void write_snapshot();
   void release_deferred();
@@ -156,7 +156,7 @@ std::optional<KeyedLog::Staged> KeyedLog::State::stage(Write& write, bool may_de
                  .done =
                      [self, write = std::move(write), bytes](AppendResult result) mutable {
                        if (result.ok()) {
-                         self->landed(std::move(write.changes), bytes);
+                         self->landed(write.changes, bytes);
                          write.done({});
                        } else {
                          write.done(std::unexpected(append_error(*self->partition, result)));
@@ -177,7 +177,7 @@ void KeyedLog::State::entered() {
   if (roll) begin_snapshot();
 }
 
-void KeyedLog::State::landed(std::vector<KeyedChange> changes, size_t bytes) {
+void KeyedLog::State::landed(const std::vector<KeyedChange>& changes, size_t bytes) {
   bool roll = false;
   {
     const std::lock_guard lock(mutex);

@@ -86,7 +86,7 @@ TEST_F(LogStoreTest, abandoned_store_recovers_and_bumps_the_epoch) {
     EXPECT_EQ(store->leader_epoch(), round);
     auto log = store->find(kTp);
     if (!log) log = create_partition(*store, kTp);
-    ASSERT_EQ(log->high_watermark(), Offset(round * 100));
+    ASSERT_EQ(log->high_watermark(), Offset(int64_t{round} * 100));
     for (int i = 0; i < 100; ++i) append(*log, make_batch({std::to_string(round * 100 + i)}));
   }
   const auto store = open_store(options());

@@ -13,7 +13,7 @@ const Logger logger("broker.storage");
 
 }  // namespace
 
-Result<WalReplay> WalReplay::open(std::vector<WalFiles::Found> found, uint64_t first) {
+Result<WalReplay> WalReplay::open(const std::vector<WalFiles::Found>& found, uint64_t first) {
   WalReplay replay;
   for (const auto& candidate : found) {
     if (!candidate.sequence || *candidate.sequence < first) continue;

@@ -34,7 +34,7 @@ class WalReplay {
   using Find = std::function<PartitionState*(const PartitionKey&)>;
 
   /// Maps the files; `found` may hold older ones and ones without entries.
-  static Result<WalReplay> open(std::vector<WalFiles::Found> found, uint64_t first);
+  static Result<WalReplay> open(const std::vector<WalFiles::Found>& found, uint64_t first);
 
   [[nodiscard]] Survey survey() const;
   /// Applies every entry that continues its partition. `find` gives nullptr for deleted ones.

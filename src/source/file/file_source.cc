@@ -87,7 +87,7 @@ class FileSource::Impl {
   Result<void> take_header(std::string_view line);
   Result<void> make_csv_event(std::string_view line);
   void make_json_event(std::string_view line);
-  Result<bool> bad_line(uint64_t line_number, Error error);
+  Result<bool> bad_line(uint64_t line_number, const Error& error);
   [[nodiscard]] uint32_t names_crc(size_t file) const;
   [[nodiscard]] bool needs_header() const { return csv_ && header_.columns.empty(); }
 
@@ -314,8 +314,7 @@ Result<bool> FileSource::Impl::take_line(std::string_view line, uint64_t line_nu
     make_json_event(line);
     return true;
   }
-  if (auto made = make_csv_event(line); !made)
-    return bad_line(line_number, std::move(made).error());
+  if (auto made = make_csv_event(line); !made) return bad_line(line_number, made.error());
   return true;
 }
 
@@ -388,7 +387,7 @@ void FileSource::Impl::make_json_event(std::string_view line) {
 }
 
 /// The error, or under on_bad_line: skip nothing but a count.
-Result<bool> FileSource::Impl::bad_line(uint64_t line_number, Error error) {
+Result<bool> FileSource::Impl::bad_line(uint64_t line_number, const Error& error) {
   if (settings_.on_bad_line == BadLinePolicy::kStop) {
     return std::unexpected(
         Error(error.code(), error.message() + "; mend it, or set on_bad_line: skip")
