@@ -31,6 +31,40 @@ Result<std::unique_ptr<warehouse::Engine>> open_warehouse(const std::filesystem:
   return engine;
 }
 
+broker::ListenerSecurity listener_security(const config::KafkaListenerSettings& settings) {
+  broker::ListenerSecurity security;
+  security.tls = {.certificate = settings.certificate,
+                  .key = settings.key,
+                  .client_ca = settings.client_ca,
+                  .client_certificate_required =
+                      settings.client_certificates == config::ClientCertificates::kRequired};
+  for (const std::string& name : settings.mechanisms) {
+    const auto mechanism = broker::sasl_mechanism_of(name);
+    FRESHET_CHECK(mechanism.has_value(), "the schema lets {} through", name);
+    security.mechanisms.push_back(*mechanism);
+  }
+  for (const config::KafkaUser& user : settings.users) {
+    security.users.push_back({user.name, user.password});
+  }
+  return security;
+}
+
+broker::BrokerOptions broker_options(const ServiceOptions& options,
+                                     const std::filesystem::path& data_dir) {
+  const config::KafkaListenerSettings& kafka = options.kafka;
+  return {.data_dir = data_dir / "log",
+          .listen = options.listen,
+          .host = kafka.host,
+          .port = options.kafka_port,
+          .advertised_host = kafka.advertised_host,
+          .security = listener_security(kafka),
+          .topics_max = kafka.topics,
+          .frame_bytes_max = kafka.request_size,
+          .connections_max = kafka.connections,
+          .connections_per_address_max = kafka.connections_per_address,
+          .request_memory_max = kafka.request_memory};
+}
+
 }  // namespace
 
 EmbeddedServices::EmbeddedServices(std::filesystem::path data_dir, io::DirectoryLock lock)
@@ -49,9 +83,9 @@ Result<std::unique_ptr<EmbeddedServices>> EmbeddedServices::start(const ServiceO
     engine = std::async(std::launch::async, open_warehouse, services->data_dir_);
   }
   if (options.log) {
-    auto log = broker::Broker::start({.data_dir = services->data_dir_ / "log",
-                                      .listen = options.listen,
-                                      .port = options.kafka_port},
+    const bool every_address = options.kafka.host == "0.0.0.0" || options.kafka.host == "::";
+    services->kafka_host_ = every_address ? "127.0.0.1" : options.kafka.host;
+    auto log = broker::Broker::start(broker_options(options, services->data_dir_),
                                      services->clock(), services->metrics_);
     if (log) {
       services->log_ = std::move(*log);
@@ -73,6 +107,20 @@ broker::Broker& EmbeddedServices::log() {
   return *log_;
 }
 
+std::string EmbeddedServices::kafka_address() const {
+  FRESHET_CHECK(log_ != nullptr);
+  const bool v6 = kafka_host_.contains(':');
+  return fmt::format("{}{}{}:{}", v6 ? "[" : "", kafka_host_, v6 ? "]" : "", log_->port());
+}
+
+Result<void> EmbeddedServices::ensure_warehouse() {
+  const std::lock_guard lock(warehouse_mutex_);
+  if (warehouse_ == nullptr) {
+    FRESHET_ASSIGN(warehouse_, open_warehouse(data_dir_));
+  }
+  return {};
+}
+
 warehouse::Engine& EmbeddedServices::warehouse() {
   FRESHET_CHECK(warehouse_ != nullptr);
   return *warehouse_;
@@ -80,6 +128,7 @@ warehouse::Engine& EmbeddedServices::warehouse() {
 
 Result<void> EmbeddedServices::stop() {
   Result<void> first;
+  const std::lock_guard lock(warehouse_mutex_);
   if (warehouse_ != nullptr) first = warehouse_->close();
   if (log_ != nullptr) {
     auto stopped = log_->stop();

@@ -13,10 +13,13 @@
 #include <cstdint>
 #include <filesystem>
 #include <memory>
+#include <mutex>
+#include <string>
 
 #include "base/clock.h"
 #include "base/error.h"
 #include "broker/broker.h"
+#include "config/platform.h"
 #include "io/file.h"
 #include "observe/metrics.h"
 #include "warehouse/engine.h"
@@ -29,6 +32,7 @@ struct ServiceOptions {
   bool warehouse = true;
   bool listen = true;          // whether Kafka clients may connect
   uint16_t kafka_port = 9092;  // 0 takes a free one
+  config::KafkaListenerSettings kafka;
 };
 
 class EmbeddedServices {
@@ -40,8 +44,12 @@ class EmbeddedServices {
   EmbeddedServices& operator=(const EmbeddedServices&) = delete;
 
   [[nodiscard]] const std::filesystem::path& data_dir() const { return data_dir_; }
-  /// Only what was asked for in start().
+  /// Opens the engine unless it is open: a platform that only has topics starts without it.
+  Result<void> ensure_warehouse();
+  /// Only what was asked for in start(), or ensured.
   [[nodiscard]] broker::Broker& log();
+  /// "127.0.0.1:9092": where programs of this machine reach the log.
+  [[nodiscard]] std::string kafka_address() const;
   [[nodiscard]] warehouse::Engine& warehouse();
   [[nodiscard]] MetricRegistry& metrics() { return metrics_; }
   [[nodiscard]] Clock& clock() { return SystemClock::instance(); }
@@ -53,9 +61,11 @@ class EmbeddedServices {
   EmbeddedServices(std::filesystem::path data_dir, io::DirectoryLock lock);
 
   std::filesystem::path data_dir_;
+  std::string kafka_host_;
   io::DirectoryLock lock_;
   MetricRegistry metrics_;
   std::unique_ptr<broker::Broker> log_;
+  std::mutex warehouse_mutex_;  // held while it opens and closes
   std::unique_ptr<warehouse::Engine> warehouse_;
 };
 

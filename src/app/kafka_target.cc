@@ -2,12 +2,31 @@
 
 #include "app/ports.h"
 #include "app/running_platform.h"
+#include "config/load_platform.h"
 
 namespace freshet::app {
 namespace {
 
 /// For a guess at this machine's own port: whoever is there answers at once.
 constexpr std::chrono::seconds kLocalTimeout{3};
+
+/// How to log in where the platform file says who may. The address comes from the platform's own
+/// control socket, so the certificate has nothing to add; SCRAM never sends the password.
+std::map<std::string, std::string> login_properties(const config::KafkaListenerSettings& kafka) {
+  std::map<std::string, std::string> properties;
+  const bool tls = !kafka.certificate.empty();
+  const bool sasl = !kafka.mechanisms.empty() && !kafka.users.empty();
+  if (tls) properties["enable.ssl.certificate.verification"] = "false";
+  if (sasl) {
+    properties["sasl.mechanism"] = kafka.mechanisms.back();  // sorted: PLAIN comes first
+    properties["sasl.username"] = kafka.users.front().name;
+    properties["sasl.password"] = kafka.users.front().password.reveal();
+  }
+  if (tls || sasl) {
+    properties["security.protocol"] = sasl ? (tls ? "SASL_SSL" : "SASL_PLAINTEXT") : "SSL";
+  }
+  return properties;
+}
 
 }  // namespace
 
@@ -21,6 +40,11 @@ Result<KafkaTarget> KafkaTarget::find(const PlatformOptions& options) {
   FRESHET_ASSIGN(auto running, RunningPlatform::find(data_dir));
   if (running) {
     FRESHET_ASSIGN(target.client.bootstrap, running->kafka_address());
+    if (!options.file.empty()) {
+      FRESHET_ASSIGN(const auto platform,
+                     config::require_platform(config::load_platform_file(options.file)));
+      target.client.librdkafka_properties = login_properties(platform.kafka);
+    }
     return target;
   }
   std::error_code failure;

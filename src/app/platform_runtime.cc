@@ -99,7 +99,9 @@ class PlatformRuntime::State {
 };
 
 Result<void> PlatformRuntime::State::start() {
-  FRESHET_TRY_CONTEXT(apply_tables(platform, services.warehouse()), "{}", platform.file.string());
+  if (!platform.tables.empty()) {
+    FRESHET_TRY_CONTEXT(apply_tables(platform, services.warehouse()), "{}", platform.file.string());
+  }
   FRESHET_TRY(ensure_topics(platform, services.log()));
   FRESHET_TRY(start_pipelines());
   return start_sources();

@@ -80,17 +80,18 @@ Result<PlatformRuntime*> PlatformServer::State::ready_runtime() const {
 std::string PlatformServer::State::status_json() const {
   const PlatformRuntime* ready = runtime.load();
   return fmt::format(
-      R"({{"platform":{},"pid":{},"version":"{}","data_dir":{},"kafka":"127.0.0.1:{}",)"
+      R"({{"platform":{},"pid":{},"version":"{}","data_dir":{},"kafka":"{}",)"
       R"("api":"127.0.0.1:{}","ready":{},"failures":{},"sources":{},"pipelines":{}}})",
       ready == nullptr ? "null" : json_quoted(ready->platform().name), ::getpid(), FRESHET_VERSION,
-      json_quoted(services.data_dir().string()), services.log().port(), api_port, ready != nullptr,
-      ready == nullptr ? "[]" : json_array(ready->failures(), json_quoted),
+      json_quoted(services.data_dir().string()), services.kafka_address(), api_port,
+      ready != nullptr, ready == nullptr ? "[]" : json_array(ready->failures(), json_quoted),
       ready == nullptr ? "[]" : json_array(ready->sources(), source_json),
       ready == nullptr ? "[]" : pipelines_json(*ready));
 }
 
 api::ControlHandlers PlatformServer::State::handlers() {
   return {.sql = [this](const api::SqlRequest& request, io::HttpBodyWriter& out) -> Result<void> {
+            FRESHET_TRY(services.ensure_warehouse());
             warehouse::Settings settings;
             for (const auto& [name, value] : request.settings) settings.push_back({name, value});
             return run_query(services.warehouse(), request.sql,

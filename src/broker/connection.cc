@@ -13,6 +13,7 @@
 
 #include "base/endian.h"
 #include "broker/handlers/handlers.h"
+#include "io/worker_pool.h"
 #include "observe/log.h"
 
 namespace freshet::broker {
@@ -27,9 +28,15 @@ constexpr auto kTuple = asio::as_tuple(asio::use_awaitable);
 constexpr size_t kSizeBytes = 4;
 constexpr size_t kHeaderBytesMin = 8;  // key, version, correlation id
 constexpr size_t kInboxBytes = 8 << 10;
-/// A frame must be complete within this and a second for each of these many bytes.
-constexpr Millis kFrameTimeMin{30'000};
+/// The first two bytes of TLS, where a frame has its size: a handshake record, major version 3.
+constexpr int32_t kTlsHello = 0x1603;
+/// The category of "stream truncated", the end of a connection without TLS's own.
+constexpr std::string_view kTruncated = "asio.ssl.stream";
+/// A frame may take a second longer for each of these many bytes.
 constexpr size_t kFrameBytesPerSecond = 64 << 10;
+/// While the memory is full: from a frame's size to its end, and a second for these many bytes.
+constexpr Millis kCrowdedFrameTime{5'000};
+constexpr size_t kCrowdedBytesPerSecond = 1 << 20;
 constexpr Millis kMemoryPause{5};
 /// Ready answers that leave in one write.
 constexpr size_t kAnswersPerWrite = 32;
@@ -52,10 +59,11 @@ void AsioLoop::post_after(Millis delay, std::move_only_function<void()> work) {
       });
 }
 
-Connection::Connection(Services& services, AsioLoop& loop, RequestMemory& memory, Socket socket)
+Connection::Connection(Services& services, AsioLoop& loop, Listener& listener, Socket socket)
     : services_(services),
       loop_(loop),
-      memory_(memory),
+      listener_(listener),
+      memory_(listener.memory),
       socket_(std::move(socket)),
       slots_changed_(loop.context()),
       answers_ready_(loop.context()),
@@ -65,6 +73,11 @@ Connection::Connection(Services& services, AsioLoop& loop, RequestMemory& memory
   const auto remote = socket_.remote_endpoint(ignored);
   peer_ = fmt::format("{}:{}", remote.address().to_string(), remote.port());
   client_host_ = "/" + remote.address().to_string();
+  if (listener.tls) tls_ = std::make_unique<io::TlsStream>(socket_, listener.tls);
+  if (!listener.mechanisms.empty()) {
+    session_ = std::make_unique<SaslSession>(listener.mechanisms, services.users);
+  }
+  if (tls_ || session_) login_due_ = last_activity_ + services.options.login_time_max;
   services_.probe.connection_opened();
 }
 
@@ -92,6 +105,10 @@ void Connection::close(const std::string& reason) {
 
 asio::awaitable<void> Connection::serve() {
   const auto self = shared_from_this();
+  if (!co_await log_in()) {
+    close("");
+    co_return;
+  }
   asio::co_spawn(
       loop_.context(), [self]() -> asio::awaitable<void> { co_await self->write_answers(); },
       [self](const std::exception_ptr& failure) {
@@ -108,8 +125,13 @@ asio::awaitable<void> Connection::serve() {
 
 void Connection::sweep(SteadyTime now) {
   const BrokerOptions& options = services_.options;
-  if (frame_due_ && now >= *frame_due_) {
+  if (login_due_ && now >= *login_due_) {
+    close(fmt::format("not logged in after {} s", options.login_time_max.count() / 1000));
+  } else if (frame_due_ && now >= *frame_due_) {
     close("half a request and then nothing for too long");
+  } else if (frame_due_crowded_ && now >= *frame_due_crowded_ && !memory_.has_room()) {
+    close(fmt::format("requests fill the {} MiB that they may take, and this one does not end",
+                      memory_.limit() >> 20));
   } else if (write_stalled_since_ && now - *write_stalled_since_ >= options.write_stall_max) {
     close(fmt::format("the client read nothing for {} s", options.write_stall_max.count() / 1000));
   } else if (slots_.empty() && now - last_activity_ >= options.connection_idle_max) {
@@ -117,12 +139,92 @@ void Connection::sweep(SteadyTime now) {
   }
 }
 
+// ---- the way in
+
+asio::awaitable<bool> Connection::log_in() {
+  if (tls_ && !co_await shake_hands()) co_return false;
+  std::string user = tls_ ? tls_->client_name() : "";
+  if (session_) {
+    if (!co_await authenticate()) co_return false;
+    user = session_->user();
+    session_.reset();
+  }
+  if (login_due_) logger.debug("client logged in", kv("peer", peer_), kv("user", user));
+  login_due_.reset();
+  co_return true;
+}
+
+asio::awaitable<bool> Connection::shake_hands() {
+  const auto [error] = co_await tls_->handshake();
+  if (closed_) co_return false;
+  if (error) {
+    // Who only looks whether the port is open is not worth a line.
+    if (error == asio::error::eof || error.category().name() == kTruncated) co_return false;
+    services_.probe.login_failed("tls");
+    close(fmt::format("TLS handshake failed: {}; does the client use TLS?", error.message()));
+    co_return false;
+  }
+  co_return true;
+}
+
+asio::awaitable<bool> Connection::authenticate() {
+  for (;;) {
+    Frame frame;
+    if (!co_await read_frame({1, services_.options.login_frame_bytes_max}, frame)) co_return false;
+    std::string answer;
+    const bool stepped = co_await step_session({frame.bytes.get(), frame.size}, answer);
+    memory_.release(frame.charged);
+    if (closed_) co_return false;
+    if (!stepped) {
+      close("too many clients log in at once");
+      co_return false;
+    }
+    const bool refused = session_->state() == SaslSession::State::kRefused;
+    if (refused) {
+      services_.probe.login_failed("sasl");
+      asio::steady_timer pause(loop_.context(), kFailureDelay);
+      co_await pause.async_wait(kTuple);
+      if (closed_) co_return false;
+    }
+    if (!answer.empty() && !co_await write_all({asio::buffer(answer)})) co_return false;
+    if (refused) {
+      close(fmt::format("login refused: {}", session_->refusal()));
+      co_return false;
+    }
+    if (session_->state() == SaslSession::State::kAccepted) co_return true;
+  }
+}
+
+asio::awaitable<bool> Connection::step_session(std::string_view frame, std::string& answer) {
+  auto done = std::make_shared<asio::steady_timer>(loop_.context());
+  done->expires_at(SteadyTime::max());
+  // The last reference to a connection must not end on the worker: it travels back.
+  io::WorkerPool::Task step = [self = shared_from_this(), done, frame, &answer]() mutable {
+    answer = self->session_->step(frame);
+    AsioLoop& loop = self->loop_;
+    asio::post(loop.context(),
+               [self = std::move(self), done = std::move(done)] { done->cancel(); });
+  };
+  if (!listener_.logins->try_post(step)) co_return false;
+  co_await done->async_wait(kTuple);
+  co_return true;
+}
+
+asio::awaitable<Connection::Transferred> Connection::read_some(asio::mutable_buffer into) {
+  return tls_ ? tls_->read_some(into) : socket_.async_read_some(into, kTuple);
+}
+
+asio::awaitable<Connection::Transferred> Connection::write_some(
+    std::span<const asio::const_buffer> pieces) {
+  return tls_ ? tls_->write_some(pieces) : socket_.async_write_some(pieces, kTuple);
+}
+
 // ---- requests
 
 asio::awaitable<void> Connection::read_requests() {
   while (!closed_) {
     Frame frame;
-    if (!co_await read_frame(frame)) break;
+    if (!co_await read_frame({kHeaderBytesMin, services_.options.frame_bytes_max}, frame)) break;
     std::string_view rest(frame.bytes.get(), frame.size);
     auto header = kafka::decode_request_header(rest);
     if (!header) {
@@ -141,39 +243,48 @@ asio::awaitable<void> Connection::read_requests() {
 }
 
 asio::awaitable<bool> Connection::fill_inbox(size_t wanted) {
-  if (inbox_.empty()) inbox_.resize(kInboxBytes);
+  if (inbox_.empty()) {
+    // Ten thousand connections that say nothing shall cost no buffers.
+    if (!tls_) co_await socket_.async_wait(Socket::wait_read, kTuple);
+    inbox_.resize(kInboxBytes);
+  }
   while (inbox_end_ - inbox_begin_ < wanted) {
     if (inbox_begin_ > 0) {
       std::memmove(inbox_.data(), inbox_.data() + inbox_begin_, inbox_end_ - inbox_begin_);
       inbox_end_ -= std::exchange(inbox_begin_, 0);
     }
-    const auto [error, count] = co_await socket_.async_read_some(
-        asio::buffer(inbox_.data() + inbox_end_, inbox_.size() - inbox_end_), kTuple);
+    const auto [error, count] =
+        co_await read_some(asio::buffer(inbox_.data() + inbox_end_, inbox_.size() - inbox_end_));
     if (error) co_return false;
     inbox_end_ += count;
     last_activity_ = services_.clock.steady();
-    if (!frame_due_) frame_due_ = last_activity_ + kFrameTimeMin;
+    if (!frame_due_) frame_due_ = last_activity_ + services_.options.frame_time_max;
   }
   co_return true;
 }
 
-asio::awaitable<bool> Connection::read_frame(Frame& frame) {
+asio::awaitable<bool> Connection::read_frame(FrameLimits limits, Frame& frame) {
   if (!co_await fill_inbox(kSizeBytes)) co_return false;
   const auto size = load_be<int32_t>(inbox_.data() + inbox_begin_);
   inbox_begin_ += kSizeBytes;
-  if (size < static_cast<int32_t>(kHeaderBytesMin) ||
-      static_cast<size_t>(size) > services_.options.frame_bytes_max) {
-    close(
-        fmt::format("a request of {} bytes was announced, expected {} to {}; is this a Kafka "
-                    "client?",
-                    size, kHeaderBytesMin, services_.options.frame_bytes_max));
+  if (size < 0 || static_cast<size_t>(size) < limits.bytes_min ||
+      static_cast<size_t>(size) > limits.bytes_max) {
+    const bool tls_hello = !tls_ && size >> 16 == kTlsHello;
+    close(fmt::format(
+        "a request of {} bytes was announced, expected {} to {}; {}", size, limits.bytes_min,
+        limits.bytes_max,
+        tls_hello ? "the client speaks TLS, this listener does not" : "is this a Kafka client?"));
     co_return false;
   }
   frame.size = static_cast<size_t>(size);
   co_await wait_for_memory(frame.size);
   if (closed_) co_return false;
-  frame_due_ = services_.clock.steady() + kFrameTimeMin +
-               std::chrono::seconds(frame.size / kFrameBytesPerSecond);
+  const BrokerOptions& options = services_.options;
+  const SteadyTime now = services_.clock.steady();
+  frame_due_ =
+      now + options.frame_time_max + std::chrono::seconds(frame.size / kFrameBytesPerSecond);
+  frame_due_crowded_ = now + std::min(kCrowdedFrameTime, options.frame_time_max) +
+                       std::chrono::seconds(frame.size / kCrowdedBytesPerSecond);
   // The pages are touched, and charged, as the bytes arrive.
   frame.bytes = std::make_shared_for_overwrite<char[]>(frame.size);
   const size_t here = std::min(frame.size, inbox_end_ - inbox_begin_);
@@ -182,23 +293,35 @@ asio::awaitable<bool> Connection::read_frame(Frame& frame) {
   if (inbox_begin_ == inbox_end_) inbox_begin_ = inbox_end_ = 0;
   frame.charged = here;
   memory_.charge(here);
-  while (frame.charged < frame.size) {
-    const auto [error, count] = co_await socket_.async_read_some(
-        asio::buffer(frame.bytes.get() + frame.charged, frame.size - frame.charged), kTuple);
-    if (error) {
-      memory_.release(frame.charged);
-      co_return false;
-    }
-    frame.charged += count;
-    memory_.charge(count);
-    last_activity_ = services_.clock.steady();
+  if (!co_await read_rest(frame)) {
+    memory_.release(frame.charged);
+    co_return false;
   }
   services_.probe.bytes_received(frame.size + kSizeBytes);
   services_.probe.request_memory(memory_.used());
   // The rest of the inbox may be the beginning of the next frame.
   frame_due_.reset();
-  if (inbox_begin_ != inbox_end_) frame_due_ = services_.clock.steady() + kFrameTimeMin;
+  frame_due_crowded_.reset();
+  if (inbox_begin_ != inbox_end_) frame_due_ = services_.clock.steady() + options.frame_time_max;
   co_return true;
+}
+
+asio::awaitable<bool> Connection::read_rest(Frame& frame) {
+  bool finisher = false;
+  while (!closed_ && frame.charged < frame.size) {
+    if (!finisher && !memory_.may_grow() && frame.size > kInboxBytes) {
+      finisher = co_await wait_while_crowded();
+      if (closed_) break;
+    }
+    const auto [error, count] = co_await read_some(
+        asio::buffer(frame.bytes.get() + frame.charged, frame.size - frame.charged));
+    if (error) break;
+    frame.charged += count;
+    memory_.charge(count);
+    last_activity_ = services_.clock.steady();
+  }
+  if (finisher) memory_.finished();
+  co_return frame.charged == frame.size && !closed_;
 }
 
 asio::awaitable<void> Connection::wait_for_memory(size_t bytes) {
@@ -209,6 +332,23 @@ asio::awaitable<void> Connection::wait_for_memory(size_t bytes) {
     pause.expires_after(kMemoryPause);
     co_await pause.async_wait(kTuple);
   }
+}
+
+// In the middle of a frame; the time spent here is not the client's.
+asio::awaitable<bool> Connection::wait_while_crowded() {
+  const SteadyTime began = services_.clock.steady();
+  const auto due = std::exchange(frame_due_, std::nullopt);
+  const auto due_crowded = std::exchange(frame_due_crowded_, std::nullopt);
+  asio::steady_timer pause(loop_.context());
+  bool finisher = false;
+  while (!closed_ && !memory_.may_grow() && !(finisher = memory_.become_finisher())) {
+    pause.expires_after(kMemoryPause);
+    co_await pause.async_wait(kTuple);
+  }
+  const auto waited = services_.clock.steady() - began;
+  if (due) frame_due_ = *due + waited;
+  if (due_crowded) frame_due_crowded_ = *due_crowded + waited;
+  co_return finisher;
 }
 
 asio::awaitable<void> Connection::wait_until_may_start(kafka::ApiKey api) {
@@ -307,7 +447,7 @@ asio::awaitable<bool> Connection::write_all(std::vector<asio::const_buffer> buff
     const size_t pieces = std::min(window.size(), buffers.size() - first);
     std::copy_n(buffers.begin() + static_cast<ptrdiff_t>(first), pieces, window.begin());
     write_stalled_since_ = services_.clock.steady();
-    auto [error, count] = co_await socket_.async_write_some(window, kTuple);
+    auto [error, count] = co_await write_some({window.data(), pieces});
     if (error) co_return false;
     last_activity_ = services_.clock.steady();
     while (count > 0) {

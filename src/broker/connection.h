@@ -5,10 +5,16 @@
 // and keep their order in the log. Answers leave in the order of the requests; several that are
 // ready go out in one gathering write, and record bytes are sent from the log files' mappings.
 //
+//   connected ──TLS handshake──> ──SaslSession──> serving ──> closed
+//             (if the listener has TLS, if it has mechanisms; else at once)
+//
+// Until it serves, a client is a stranger: it may send small frames only, one at a time, and must
+// be through within BrokerOptions::login_time_max.
+//
 // A client cannot hold more than its share: unanswered requests are bounded in number, received
 // bytes are charged to RequestMemory, frames over the limit or that are no Kafka request end the
 // connection with one log line. The server's sweep closes who sends half a frame, does not read,
-// or has been silent for too long.
+// or has been silent for too long, and, while the memory is full, who does not finish a frame.
 #pragma once
 
 #include <boost/asio/awaitable.hpp>
@@ -18,11 +24,15 @@
 #include <cstdint>
 #include <deque>
 #include <memory>
+#include <span>
 #include <string>
+#include <tuple>
 #include <vector>
 
 #include "broker/call.h"
-#include "broker/request_memory.h"
+#include "broker/listener.h"
+#include "broker/security/sasl_session.h"
+#include "io/tls_stream.h"
 
 namespace freshet::broker {
 
@@ -42,7 +52,8 @@ class Connection : public std::enable_shared_from_this<Connection> {
  public:
   using Socket = boost::asio::ip::tcp::socket;
 
-  Connection(Services& services, AsioLoop& loop, RequestMemory& memory, Socket socket);
+  /// `services`, `loop` and `listener` outlive the connection.
+  Connection(Services& services, AsioLoop& loop, Listener& listener, Socket socket);
   ~Connection();
   Connection(const Connection&) = delete;
   Connection& operator=(const Connection&) = delete;
@@ -71,20 +82,40 @@ class Connection : public std::enable_shared_from_this<Connection> {
     size_t charged = 0;
   };
 
+  struct FrameLimits {
+    size_t bytes_min;
+    size_t bytes_max;
+  };
+  using Transferred = std::tuple<boost::system::error_code, size_t>;
+
+  boost::asio::awaitable<bool> log_in();
+  boost::asio::awaitable<bool> shake_hands();
+  boost::asio::awaitable<bool> authenticate();
+  /// Runs one step of the session on the listener's worker; false if that has too much to do.
+  boost::asio::awaitable<bool> step_session(std::string_view frame, std::string& answer);
+
   boost::asio::awaitable<void> read_requests();
-  boost::asio::awaitable<bool> read_frame(Frame& frame);
+  boost::asio::awaitable<bool> read_frame(FrameLimits limits, Frame& frame);
+  boost::asio::awaitable<bool> read_rest(Frame& frame);
   boost::asio::awaitable<bool> fill_inbox(size_t wanted);
   boost::asio::awaitable<void> wait_for_memory(size_t bytes);
+  /// True: the caller became the finisher.
+  boost::asio::awaitable<bool> wait_while_crowded();
   boost::asio::awaitable<void> wait_until_may_start(kafka::ApiKey api);
   void start(Frame frame, kafka::RequestHeader header, std::span<char> body);
   void answered(uint64_t number, Answer answer);
   boost::asio::awaitable<void> write_answers();
   boost::asio::awaitable<bool> write_all(std::vector<boost::asio::const_buffer> buffers);
+  boost::asio::awaitable<Transferred> read_some(boost::asio::mutable_buffer into);
+  boost::asio::awaitable<Transferred> write_some(std::span<const boost::asio::const_buffer> pieces);
 
   Services& services_;
   AsioLoop& loop_;
+  Listener& listener_;
   RequestMemory& memory_;
   Socket socket_;
+  std::unique_ptr<io::TlsStream> tls_;    // nullptr: plain TCP
+  std::unique_ptr<SaslSession> session_;  // only until it has accepted
   std::string peer_;
   std::string client_host_;
 
@@ -101,7 +132,9 @@ class Connection : public std::enable_shared_from_this<Connection> {
   boost::asio::steady_timer answers_ready_;
 
   SteadyTime last_activity_;
-  std::optional<SteadyTime> frame_due_;  // a frame has begun and must end by then
+  std::optional<SteadyTime> login_due_;          // a stranger must be known by then
+  std::optional<SteadyTime> frame_due_;          // a frame has begun and must end by then
+  std::optional<SteadyTime> frame_due_crowded_;  // and by then, if the memory is full
   std::optional<SteadyTime> write_stalled_since_;
 };
 

@@ -4,6 +4,14 @@
 
 namespace freshet::broker {
 
+namespace {
+
+constexpr const char* kLoginsFailed =
+    "Clients that were turned away in the TLS handshake or by SASL; a rise means a client with old "
+    "credentials, or somebody who guesses.";
+
+}  // namespace
+
 BrokerProbe::BrokerProbe(MetricRegistry& metrics)
     : bytes_in_(metrics.counter("freshet_broker_received_bytes_total",
                                 "Bytes of requests; a rise is more load from clients.")),
@@ -13,11 +21,15 @@ BrokerProbe::BrokerProbe(MetricRegistry& metrics)
       refused_(metrics.counter("freshet_broker_connections_refused_total",
                                "Connections closed for what they sent, did not read, or because "
                                "there were too many; a rise means a broken or hostile client.")),
+      tls_failed_(
+          metrics.counter("freshet_broker_logins_failed_total", kLoginsFailed, {{"where", "tls"}})),
+      sasl_failed_(metrics.counter("freshet_broker_logins_failed_total", kLoginsFailed,
+                                   {{"where", "sasl"}})),
       request_memory_(metrics.gauge("freshet_broker_request_memory_bytes",
                                     "Bytes of requests received and not yet answered.")) {
   for (const kafka::ApiInfo& api : kafka::kApis) {
     const MetricLabels labels{{"api", std::string(api.name)}};
-    apis_[api.key] = {
+    apis_[static_cast<size_t>(api.key)] = {
         &metrics.counter("freshet_broker_requests_total", "Requests answered; a rise is more load.",
                          labels),
         &metrics.histogram("freshet_broker_request_seconds",
@@ -33,7 +45,7 @@ BrokerProbe::BrokerProbe(MetricRegistry& metrics)
 }
 
 void BrokerProbe::request_answered(kafka::ApiKey api, std::chrono::nanoseconds took) {
-  const Api& series = apis_.at(api);
+  const Api& series = apis_[static_cast<size_t>(api)];
   series.requests->increment();
   series.seconds->observe(std::chrono::duration<double>(took).count());
 }

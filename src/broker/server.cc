@@ -10,10 +10,15 @@
 #include <set>
 #include <vector>
 
+#include "broker/address_counts.h"
 #include "broker/connection.h"
+#include "broker/listener.h"
+#include "broker/security/listener_security.h"
 #include "io/io_threads.h"
 #include "io/listen.h"
 #include "io/spawn.h"
+#include "io/tls_context.h"
+#include "io/worker_pool.h"
 #include "observe/log.h"
 
 namespace freshet::broker {
@@ -33,8 +38,9 @@ constexpr Millis kAcceptPause{100};
 constexpr Millis kReportEvery{10'000};
 
 Millis sweep_interval(const BrokerOptions& options) {
-  return std::clamp(std::min(options.connection_idle_max, options.write_stall_max) / 4, kSweepMin,
-                    kSweepMax);
+  const Millis shortest = std::min({options.connection_idle_max, options.write_stall_max,
+                                    options.frame_time_max, options.login_time_max});
+  return std::clamp(shortest / 4, kSweepMin, kSweepMax);
 }
 
 }  // namespace
@@ -50,7 +56,7 @@ struct Server::State {
   };
 
   State(Services& s, io::IoThreads& threads)
-      : services(s), memory(s.options.request_memory_max), acceptor(threads.at(0)) {
+      : services(s), listener(s.options.request_memory_max), acceptor(threads.at(0)) {
     for (size_t i = 0; i < threads.size(); ++i) {
       lanes.push_back(std::make_unique<Lane>(threads.at(i)));
     }
@@ -61,19 +67,26 @@ struct Server::State {
     State& state;
     Lane& lane;
     std::shared_ptr<Connection> connection;
+    asio::ip::address address;
     ~Leaving() {
       lane.connections.erase(connection);
-      --state.open;
+      state.left(address);
     }
   };
 
   asio::awaitable<void> accept();
-  void welcome(Lane& lane, asio::ip::tcp::socket socket);
+  /// Counts one more connection, or says why not.
+  bool enter(const asio::ip::address& address);
+  void left(const asio::ip::address& address);
+  void welcome(Lane& lane, asio::ip::tcp::socket socket, const asio::ip::address& address);
   void sweep_later(Lane& lane);
-  void report_refusal();
+  /// `limit` is the name of the option, `address` empty when it is not about one.
+  void report_refusal(const char* limit, size_t max, const std::string& address);
 
   Services& services;
-  RequestMemory memory;
+  Listener listener;
+  std::unique_ptr<io::WorkerPool> logins;
+  AddressCounts addresses;
   uint16_t port = 0;
   asio::ip::tcp::acceptor acceptor;  // on the first lane
   std::vector<std::unique_ptr<Lane>> lanes;
@@ -96,41 +109,60 @@ asio::awaitable<void> Server::State::accept() {
       co_await pause.async_wait(kTuple);
       continue;
     }
-    if (open.load() >= services.options.connections_max) {
-      services.probe.connection_refused();
-      report_refusal();
-      continue;  // the socket closes with its scope
-    }
-    ++open;
-    asio::post(lane.loop.context(), [this, &lane, socket = std::move(socket)]() mutable {
-      welcome(lane, std::move(socket));
+    boost::system::error_code gone;
+    const asio::ip::address address = socket.remote_endpoint(gone).address();
+    if (gone || !enter(address)) continue;  // the socket closes with its scope
+    asio::post(lane.loop.context(), [this, &lane, address, socket = std::move(socket)]() mutable {
+      welcome(lane, std::move(socket), address);
     });
   }
 }
 
-void Server::State::report_refusal() {
+bool Server::State::enter(const asio::ip::address& address) {
+  const BrokerOptions& options = services.options;
+  if (open.load() >= options.connections_max) {
+    report_refusal("connections_max", options.connections_max, "");
+    return false;
+  }
+  if (!addresses.enter(address, options.connections_per_address_max)) {
+    report_refusal("connections_per_address_max", options.connections_per_address_max,
+                   address.to_string());
+    return false;
+  }
+  ++open;
+  return true;
+}
+
+void Server::State::left(const asio::ip::address& address) {
+  addresses.leave(address);
+  --open;
+}
+
+void Server::State::report_refusal(const char* limit, size_t max, const std::string& address) {
+  services.probe.connection_refused();
   ++refused_since_report;
   const SteadyTime now = services.clock.steady();
   if (last_report != SteadyTime{} && now - last_report < kReportEvery) return;
   last_report = now;
-  logger.warn("connections refused: there are as many as allowed",
-              kv("connections_max", services.options.connections_max),
+  logger.warn("connections refused: there are as many as allowed", kv("limit", limit),
+              kv("max", max), kv("address", address.empty() ? "any" : address),
               kv("refused", std::exchange(refused_since_report, 0)));
 }
 
-void Server::State::welcome(Lane& lane, asio::ip::tcp::socket socket) {
-  auto connection = std::make_shared<Connection>(services, lane.loop, memory, std::move(socket));
+void Server::State::welcome(Lane& lane, asio::ip::tcp::socket socket,
+                            const asio::ip::address& address) {
+  auto connection = std::make_shared<Connection>(services, lane.loop, listener, std::move(socket));
   lane.connections.insert(connection);
   const bool started = io::spawn(gate, lane.loop.context().get_executor(), "broker.connection",
-                                 [this, &lane, connection]() -> asio::awaitable<void> {
-                                   const Leaving leaving{*this, lane, connection};
+                                 [this, &lane, connection, address]() -> asio::awaitable<void> {
+                                   const Leaving leaving{*this, lane, connection, address};
                                    // Asked to stop it still has a writer to wait for.
                                    co_await asio::this_coro::throw_if_cancelled(false);
                                    co_await connection->serve();
                                  });
   if (!started) {
     lane.connections.erase(connection);
-    --open;
+    left(address);
     return;
   }
   sweep_later(lane);
@@ -158,7 +190,13 @@ uint16_t Server::port() const { return state_->port; }
 
 Result<std::unique_ptr<Server>> Server::start(Services& services, io::IoThreads& threads) {
   const BrokerOptions& options = services.options;
-  auto listening = io::listen_tcp("Kafka", options.host, options.port);
+  const ListenerSecurity& security = options.security;
+  FRESHET_TRY(check_exposure(options.host, security));
+  std::shared_ptr<io::TlsContext> tls;
+  if (security.tls.wanted()) {
+    FRESHET_ASSIGN(tls, io::TlsContext::load(security.tls));
+  }
+  auto listening = io::listen_tcp("Kafka", options.host, options.port, io::Reach::kAnywhere);
   if (!listening) {
     if (listening.error().code() != Errc::kAlreadyExists) {
       return std::unexpected(std::move(listening).error());
@@ -168,6 +206,13 @@ Result<std::unique_ptr<Server>> Server::start(Services& services, io::IoThreads&
   }
   auto state = std::make_unique<State>(services, threads);
   state->port = listening->port();
+  state->listener.tls = std::move(tls);
+  state->listener.mechanisms = security.mechanisms;
+  if (!security.mechanisms.empty()) {
+    state->logins =
+        std::make_unique<io::WorkerPool>(io::WorkerPool::Options{.name = "broker.login"});
+    state->listener.logins = state->logins.get();
+  }
   boost::system::error_code error;
   const bool v6 = options.host.contains(':');
   state->acceptor.assign(v6 ? asio::ip::tcp::v6() : asio::ip::tcp::v4(), listening->release(),
@@ -196,6 +241,7 @@ void Server::stop() {
     });
   }
   state_->gate.close_blocking();
+  if (state_->logins) state_->logins->stop();
 }
 
 }  // namespace freshet::broker

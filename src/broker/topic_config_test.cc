@@ -51,6 +51,52 @@ TEST(TopicConfig, compacted_topics_keep_everything_unless_they_also_delete) {
   EXPECT_EQ(both->partition.retention_ms, 604'800'000);
 }
 
+TEST(TopicConfig, compaction_reaches_the_partitions) {
+  const auto settings = parse_topic_configs({{"cleanup.policy", "compact"},
+                                             {"min.cleanable.dirty.ratio", "0.01"},
+                                             {"min.compaction.lag.ms", "5"},
+                                             {"max.compaction.lag.ms", "100"},
+                                             {"delete.retention.ms", "7"},
+                                             {"compression.type", "zstd"}});
+  ASSERT_TRUE(settings) << settings.error().message();
+  const PartitionConfig& partition = settings->partition;
+  EXPECT_TRUE(partition.compact);
+  EXPECT_EQ(partition.dirty_ratio_min, 0.01);
+  EXPECT_EQ(partition.compaction_lag_min.count(), 5);
+  EXPECT_EQ(partition.compaction_lag_max.count(), 100);
+  EXPECT_EQ(partition.delete_retention.count(), 7);
+  // A record may not stay uncompacted in the active segment for longer.
+  EXPECT_EQ(partition.segment_age_max.count(), 100);
+  EXPECT_EQ(settings->codec, kafka::Codec::kZstd);
+  EXPECT_FALSE(
+      parse_topic_configs({{"min.compaction.lag.ms", "6"}, {"max.compaction.lag.ms", "5"}}));
+}
+
+TEST(TopicConfig, lists_take_and_give_words) {
+  struct Case {
+    ConfigOperation operation;
+    const char* value;
+    const char* after;
+  };
+  const Case cases[] = {{ConfigOperation::kAppend, "compact", "delete,compact"},
+                        {ConfigOperation::kAppend, "delete, compact", "delete,compact"},
+                        {ConfigOperation::kSubtract, "compact", "delete"},
+                        {ConfigOperation::kSubtract, "delete", ""},
+                        {ConfigOperation::kSet, "compact", "compact"}};
+  for (const Case& c : cases) {
+    TopicConfigMap configs;
+    ASSERT_TRUE(change_config(configs, {c.operation, "cleanup.policy", c.value}, ConfigType::kList,
+                              "delete"));
+    EXPECT_EQ(configs["cleanup.policy"], c.after);
+    ASSERT_TRUE(change_config(configs, {ConfigOperation::kDelete, "cleanup.policy", ""},
+                              ConfigType::kList, "delete"));
+    EXPECT_TRUE(configs.empty());
+  }
+  TopicConfigMap configs;
+  EXPECT_FALSE(change_config(configs, {ConfigOperation::kAppend, "retention.ms", "5"},
+                             ConfigType::kLong, "1"));
+}
+
 TEST(TopicConfig, the_rest_is_refused) {
   struct Case {
     const char* name;
@@ -66,7 +112,9 @@ TEST(TopicConfig, the_rest_is_refused) {
                         {"cleanup.policy", "shred", Errc::kInvalidArgument},
                         {"min.cleanable.dirty.ratio", "2", Errc::kInvalidArgument},
                         {"compression.type", "brotli", Errc::kInvalidArgument},
-                        {"compression.type", "zstd", Errc::kUnsupported},
+                        {"compression.type", "none", Errc::kInvalidArgument},
+                        {"min.compaction.lag.ms", "-1", Errc::kInvalidArgument},
+                        {"delete.retention.ms", "-1", Errc::kInvalidArgument},
                         {"remote.storage.enable", "true", Errc::kUnsupported}};
   for (const Case& c : cases) {
     const auto parsed = parse_topic_configs({{c.name, c.value}});

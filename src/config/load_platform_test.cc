@@ -138,7 +138,7 @@ pipelines:
     on_reject: drop
 )"),
       R"(platform.yaml:1:11: error: platform: 'My Platform' does not fit; expected name (1 to 63 of a-z 0-9 _ -), such as payments
-platform.yaml:2:20: error: services.kafka: an external service is not supported yet; write kafka: embedded
+platform.yaml:2:20: error: services.kafka: an external service is not supported yet; write kafka: embedded, or kafka: { embedded: { … } } to give it settings
 platform.yaml:3:1: error: topic: unknown key; did you mean 'topics'?
 platform.yaml:5:25: error: topics.events.partitions: '0' does not fit; expected count (1 to 10_000), such as 6
 platform.yaml:7:30: error: sources.users.generate.kind: 'event' is unknown; did you mean 'events'?
@@ -249,6 +249,79 @@ TEST(RequirePlatform, turns_all_problems_into_one_error) {
   ASSERT_FALSE(result);
   EXPECT_EQ(result.error().code(), Errc::kInvalidArgument);
   EXPECT_THAT(result.error().message(), HasSubstr("\nplatform.yaml:2:1: error: x: unknown key"));
+}
+
+constexpr std::string_view kSecured = R"(
+platform: secured
+services:
+  kafka:
+    embedded:
+      host: 0.0.0.0
+      advertised_host: kafka.example.org
+      tls: { certificate: tls/server.pem, key: /etc/server.key, client_ca: ca.pem, client_certificates: required }
+      sasl: { mechanisms: [SCRAM-SHA-512, PLAIN], users: { admin: "${ADMIN}", app: literal } }
+      limits: { connections: 50, connections_per_address: 5, request_size: 1MiB, request_memory: 2MiB, topics: 7 }
+)";
+
+TEST(LoadPlatform, reads_the_listener_of_the_embedded_broker) {
+  const auto loaded = load(kSecured, {{"ADMIN", "s3cret"}});
+  ASSERT_EQ(loaded.problems.to_string(), "");
+  const KafkaListenerSettings& kafka = loaded.platform.kafka;
+  EXPECT_EQ(kafka.host, "0.0.0.0");
+  EXPECT_EQ(kafka.advertised_host, "kafka.example.org");
+  EXPECT_EQ(kafka.certificate, "/data/tls/server.pem");
+  EXPECT_EQ(kafka.key, "/etc/server.key");
+  EXPECT_EQ(kafka.client_ca, "/data/ca.pem");
+  EXPECT_EQ(kafka.client_certificates, ClientCertificates::kRequired);
+  EXPECT_THAT(kafka.mechanisms, ElementsAre("PLAIN", "SCRAM-SHA-512"));
+  ASSERT_THAT(kafka.users, SizeIs(2));
+  EXPECT_EQ(kafka.users[0].name, "admin");
+  EXPECT_EQ(kafka.users[0].password.reveal(), "s3cret");
+  EXPECT_EQ(kafka.connections, 50U);
+  EXPECT_EQ(kafka.connections_per_address, 5U);
+  EXPECT_EQ(kafka.request_size, 1U << 20);
+  EXPECT_EQ(kafka.request_memory, 2U << 20);
+  EXPECT_EQ(kafka.topics, 7U);
+}
+
+std::string listener_problems(const std::string& embedded) {
+  return problems_of("platform: p\nservices: { kafka: { embedded: " + embedded + " } }\n",
+                     {{"EMPTY", ""}});
+}
+
+TEST(LoadPlatform, refuses_a_listener_that_others_reach_without_tls_and_authentication) {
+  const std::string tls = "tls: { certificate: a, key: b }";
+  const std::string sasl = "sasl: { users: { a: b } }";
+  for (const std::string& without : {std::string(), tls, sasl}) {
+    const std::string comma = without.empty() ? "" : ", ";
+    EXPECT_THAT(listener_problems("{ host: 10.0.0.1" + comma + without + " }"),
+                HasSubstr("others can reach 10.0.0.1, so the listener needs TLS and "
+                          "authentication: write tls: {"));
+  }
+  EXPECT_EQ(listener_problems("{ host: 10.0.0.1, " + tls + ", " + sasl + " }"), "");
+  EXPECT_EQ(listener_problems("{ host: 10.0.0.1, tls: { certificate: a, key: b, client_ca: c, "
+                              "client_certificates: required } }"),
+            "");
+  EXPECT_EQ(listener_problems("{ host: 127.0.0.1, " + sasl + " }"), "");
+  EXPECT_EQ(listener_problems("{}"), "");
+}
+
+TEST(LoadPlatform, says_what_is_wrong_with_a_listener) {
+  const std::string secured = ", tls: { certificate: a, key: b }, sasl: { users: { a: b } } }";
+  EXPECT_THAT(listener_problems("{ host: 0.0.0.0" + secured), HasSubstr("write advertised_host:"));
+  EXPECT_THAT(listener_problems("{ host: example.org" + secured),
+              HasSubstr("'example.org' is not an address to listen on"));
+  EXPECT_THAT(listener_problems("{ sasl: { users: { a: \"${EMPTY}\" } } }"),
+              HasSubstr("the password is empty"));
+  EXPECT_THAT(listener_problems("{ sasl: { users: {} } }"), HasSubstr("expected a map from users"));
+  EXPECT_THAT(listener_problems("{ sasl: { mechanisms: GSSAPI, users: { a: b } } }"),
+              HasSubstr("not supported yet"));
+  EXPECT_THAT(
+      listener_problems("{ tls: { certificate: a, key: b, client_certificates: required } }"),
+      HasSubstr("needs client_ca"));
+  EXPECT_THAT(listener_problems("{ tls: { certificate: a } }"), HasSubstr("key"));
+  EXPECT_THAT(problems_of("platform: p\nservices: { kafka: { bootstrap: x } }\n"),
+              HasSubstr("not supported yet"));
 }
 
 }  // namespace

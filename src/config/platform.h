@@ -14,6 +14,7 @@
 #include <variant>
 #include <vector>
 
+#include "config/secret.h"
 #include "config/source_position.h"
 
 namespace freshet::config {
@@ -110,8 +111,34 @@ struct PipelineSettings {
   uint64_t memory = 256ULL << 20;  // bytes in flight, end to end
 };
 
+enum class ClientCertificates { kOptional, kRequired };
+
+/// One user of `services.kafka.embedded.sasl.users`.
+struct KafkaUser {
+  std::string name;
+  Secret password;
+};
+
+/// `services.kafka.embedded`: the embedded broker's listener.
+struct KafkaListenerSettings {
+  std::string host = "127.0.0.1";
+  std::string advertised_host;  // empty: host
+  std::string certificate;      // empty: no TLS
+  std::string key;
+  std::string client_ca;  // empty: clients are not asked for certificates
+  ClientCertificates client_certificates = ClientCertificates::kOptional;
+  std::vector<std::string> mechanisms;  // by Kafka's names; empty: nobody has to log in
+  std::vector<KafkaUser> users;
+  uint64_t connections = 10'000;
+  uint64_t connections_per_address = 5'000;
+  uint64_t request_size = 100ULL << 20;
+  uint64_t request_memory = 64ULL << 20;
+  uint64_t topics = 20'000;
+};
+
 struct Platform {
   std::string name;
+  KafkaListenerSettings kafka;
   std::filesystem::path file;         // as given; empty when loaded from text
   std::vector<TopicSettings> topics;  // declared ones first, then those only named
   std::vector<TableSettings> tables;

@@ -6,6 +6,7 @@
 #include <array>
 #include <filesystem>
 
+#include "config/kafka_section.h"
 #include "config/units.h"
 
 namespace freshet::config {
@@ -69,19 +70,15 @@ Section<Platform>::Reader embedded_only(const std::string& name) {
   };
 }
 
-Section<Platform> services_section() {
+Section<Platform> services_section(const std::string& directory) {
   Section<Platform> services("Where each service is; one that is not named is embedded.");
-  for (const auto& [name, what] :
-       {std::pair("kafka",
-                  "The log: a durable broker in this process that speaks Kafka's protocol."),
-        std::pair("clickhouse", "The warehouse: the ClickHouse engine in this process.")}) {
-    services.custom({.name = name,
-                     .type = "only",
-                     .expected = "embedded",
-                     .otherwise = "embedded",
-                     .text = {what, "embedded"}},
-                    embedded_only(name));
-  }
+  add_kafka_service(services, directory);
+  services.custom({.name = "clickhouse",
+                   .type = "only",
+                   .expected = "embedded",
+                   .otherwise = "embedded",
+                   .text = {"The warehouse: the ClickHouse engine in this process.", "embedded"}},
+                  embedded_only("clickhouse"));
   services.not_yet("registry", "Schema registry.").not_yet("lake", "Object store.");
   return services;
 }
@@ -460,7 +457,7 @@ Section<Platform> platform_section(const std::string& directory) {
   platform
       .required_key("platform", &Platform::name, name_kind(),
                     {"Names consumer groups, dead-letter topics and metric labels.", "payments"})
-      .section("services", services_section(), {"Embedded or external services.", ""})
+      .section("services", services_section(directory), {"Embedded or external services.", ""})
       .named("topics", &Platform::topics, topic_kind(), topic_section(), {"Topics.", ""})
       .not_yet("schemas", "Schemas of the registry.")
       .custom(tables, read_tables)

@@ -16,6 +16,8 @@
 #include <utility>
 #include <vector>
 
+#include "base/ip_address.h"
+
 namespace freshet::io {
 namespace {
 
@@ -26,21 +28,19 @@ struct Address {
   socklen_t length = 0;
 };
 
-// None for an address that is not loopback.
-std::optional<Address> loopback_address(const std::string& text, uint16_t port) {
+// None for what is no address.
+std::optional<Address> parse_address(const std::string& text, uint16_t port) {
   Address address;
   auto* v4 = reinterpret_cast<sockaddr_in*>(&address.storage);
   const std::string literal = text == "localhost" ? "127.0.0.1" : text;
   if (inet_pton(AF_INET, literal.c_str(), &v4->sin_addr) == 1) {
-    if (ntohl(v4->sin_addr.s_addr) >> 24 != 127) return std::nullopt;
     v4->sin_family = AF_INET;
     v4->sin_port = htons(port);
     address.length = sizeof(sockaddr_in);
     return address;
   }
   auto* v6 = reinterpret_cast<sockaddr_in6*>(&address.storage);
-  if (inet_pton(AF_INET6, literal.c_str(), &v6->sin6_addr) == 1 &&
-      IN6_IS_ADDR_LOOPBACK(&v6->sin6_addr)) {
+  if (inet_pton(AF_INET6, literal.c_str(), &v6->sin6_addr) == 1) {
     v6->sin6_family = AF_INET6;
     v6->sin6_port = htons(port);
     address.length = sizeof(sockaddr_in6);
@@ -132,22 +132,26 @@ ListeningSocket& ListeningSocket::operator=(ListeningSocket&& other) noexcept {
 int ListeningSocket::release() { return std::exchange(fd_, -1); }
 
 Result<ListeningSocket> listen_tcp(std::string_view service, const std::string& address,
-                                   uint16_t port) {
-  const auto loopback = loopback_address(address, port);
-  if (!loopback) {
+                                   uint16_t port, Reach reach) {
+  const auto parsed = parse_address(address, port);
+  if (!parsed && reach == Reach::kAnywhere) {
+    return fail(Errc::kInvalidArgument,
+                "{} cannot listen on '{}': expected an IPv4 or IPv6 address, such as 0.0.0.0",
+                service, address);
+  }
+  if (reach == Reach::kLoopback && !is_loopback_address(address)) {
     return fail(Errc::kRefused,
                 "{} may not listen on '{}': it has no authentication and TLS yet, so only loopback "
                 "is allowed; use 127.0.0.1 and a tunnel or proxy that checks who connects",
                 service, address);
   }
-  const int fd =
-      ::socket(loopback->storage.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+  const int fd = ::socket(parsed->storage.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
   if (fd < 0) return std::unexpected(port_error(service, address, port, errno));
   ListeningSocket socket(fd, port);
   // Lets a restart bind while connections of the last run are in TIME_WAIT.
   const int yes = 1;
   ::setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof yes);
-  if (::bind(fd, reinterpret_cast<const sockaddr*>(&loopback->storage), loopback->length) != 0 ||
+  if (::bind(fd, reinterpret_cast<const sockaddr*>(&parsed->storage), parsed->length) != 0 ||
       ::listen(fd, kBacklog) != 0) {
     return std::unexpected(port_error(service, address, port, errno));
   }

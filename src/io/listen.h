@@ -1,5 +1,6 @@
-// Opens listening sockets under the house's rules: loopback only, and a taken port is explained in
-// one sentence that names the port, its holder if the system tells, and the flag that helps.
+// Opens listening sockets under the house's rules: loopback only, unless the service knows who
+// connects; a taken port is explained in one sentence that names the port, its holder if the system
+// tells, and the flag that helps.
 #pragma once
 
 #include <cstdint>
@@ -30,11 +31,14 @@ class ListeningSocket {
   uint16_t port_ = 0;
 };
 
-/// Binds and listens on a loopback address (IPv4 or IPv6 literal, or "localhost"); port 0 takes a
-/// free one. `service` is for messages: "Kafka", "HTTP". kRefused for any other address: nothing
-/// that Freshet serves has authentication and TLS yet. kAlreadyExists when the port is taken.
+/// Who may be able to connect. kAnywhere is for a service that has authentication and TLS.
+enum class Reach { kLoopback, kAnywhere };
+
+/// Binds and listens on an address (IPv4 or IPv6 literal, or "localhost"); port 0 takes a free one.
+/// `service` is for messages: "Kafka", "HTTP". kRefused for an address beyond `reach`.
+/// kAlreadyExists when the port is taken.
 Result<ListeningSocket> listen_tcp(std::string_view service, const std::string& address,
-                                   uint16_t port);
+                                   uint16_t port, Reach reach = Reach::kLoopback);
 
 /// Binds and listens on a unix socket that only its owner may use (mode 0600). A dead socket file
 /// (nobody accepts) is replaced; a living one is kAlreadyExists. The caller removes the file.

@@ -83,6 +83,11 @@ struct MetricRegistry::State {
   std::map<SeriesKey, std::unique_ptr<Counter>> counters;
   std::map<SeriesKey, std::unique_ptr<Gauge>> gauges;
   std::map<SeriesKey, std::unique_ptr<Histogram>> histograms;
+
+  std::mutex sources_mutex;  // held while they run
+  // Guarded by sources_mutex.
+  std::map<uint64_t, std::function<void(MetricText&)>> sources;
+  uint64_t last_source = 0;
 };
 
 MetricRegistry::MetricRegistry() : state_(std::make_unique<State>()) {}
@@ -122,8 +127,23 @@ Histogram& MetricRegistry::histogram(const std::string& name, const std::string&
   return *series;
 }
 
+uint64_t MetricRegistry::add_source(std::function<void(MetricText&)> source) {
+  const std::scoped_lock lock(state_->sources_mutex);
+  state_->sources.emplace(++state_->last_source, std::move(source));
+  return state_->last_source;
+}
+
+void MetricRegistry::remove_source(uint64_t id) {
+  const std::scoped_lock lock(state_->sources_mutex);
+  state_->sources.erase(id);
+}
+
 std::string MetricRegistry::expose() const {
-  return prometheus::TextSerializer().Serialize(state_->registry.Collect());
+  std::string text = prometheus::TextSerializer().Serialize(state_->registry.Collect());
+  MetricText more;
+  const std::scoped_lock lock(state_->sources_mutex);
+  for (const auto& [id, source] : state_->sources) source(more);
+  return text + more.take();
 }
 
 std::vector<double> latency_buckets() {

@@ -6,10 +6,14 @@
 // Safe from any thread. Series live as long as the registry.
 #pragma once
 
+#include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
 #include <string>
 #include <vector>
+
+#include "observe/metric_text.h"
 
 namespace freshet {
 
@@ -53,6 +57,12 @@ class MetricRegistry {
   Gauge& gauge(const std::string& name, const std::string& help, const MetricLabels& labels = {});
   Histogram& histogram(const std::string& name, const std::string& help,
                        const std::vector<double>& upper_bounds, const MetricLabels& labels = {});
+
+  /// Asks `source` for more families at every expose(), on its thread; their names are in no other
+  /// place. Returns what remove_source() takes.
+  uint64_t add_source(std::function<void(MetricText&)> source);
+  /// On return the source does not run and will not again.
+  void remove_source(uint64_t id);
 
   /// Everything in the Prometheus text exposition format 0.0.4.
   [[nodiscard]] std::string expose() const;

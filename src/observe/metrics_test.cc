@@ -72,5 +72,22 @@ TEST(LatencyBuckets, rise_from_a_tenth_of_a_millisecond_to_a_minute) {
   EXPECT_EQ(bounds.back(), 60);
 }
 
+TEST(MetricRegistry, asks_sources_at_every_exposition_until_they_are_removed) {
+  MetricRegistry registry;
+  int64_t asked = 0;
+  const uint64_t id = registry.add_source([&](MetricText& text) {
+    text.family("lag", "Help with \\ and\nlines.", MetricKind::kGauge);
+    text.sample({}, ++asked);
+    text.sample({{"group", "a\"b\\c\nd"}, {"partition", "0"}}, -1);
+  });
+  const std::string expected =
+      "# HELP lag Help with \\\\ and\\nlines.\n# TYPE lag gauge\nlag 1\n"
+      "lag{group=\"a\\\"b\\\\c\\nd\",partition=\"0\"} -1\n";
+  EXPECT_EQ(registry.expose(), expected);
+  EXPECT_THAT(registry.expose(), testing::HasSubstr("\nlag 2\n"));
+  registry.remove_source(id);
+  EXPECT_EQ(registry.expose(), "");
+}
+
 }  // namespace
 }  // namespace freshet

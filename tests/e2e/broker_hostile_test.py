@@ -90,13 +90,109 @@ def test_more_connections_than_allowed_are_refused_and_said(tmp_path):
     broker = BrokerProcess(tmp_path / "log").start(connections_max=50)
     early = broker.connect()
     crowd = [broker.connect() for _ in range(200)]
-    wait_until(lambda: any("as many as allowed" in line for line in broker._log), "a word about refused clients")
+    wait_until(lambda: "limit=connections_max max=50" in broker.log(), "a word about refused clients")
     early.sendall(API_VERSIONS)
     assert read_frame(early)
     for connection in crowd:
         connection.close()
     good_client_works_soon(broker)
     broker.close()
+
+
+def connect_from(broker, address):
+    return socket.create_connection(("127.0.0.1", broker.port), timeout=20, source_address=(address, 0))
+
+
+def test_one_address_cannot_take_all_connections(tmp_path):
+    broker = BrokerProcess(tmp_path / "log").start(connections_max=100, connections_per_address_max=60)
+    crowd = [connect_from(broker, "127.0.0.2") for _ in range(300)]
+    wait_until(lambda: "limit=connections_per_address_max max=60 address=127.0.0.2" in broker.log(),
+               "a word about the greedy address")
+    good_client_works(broker)
+    for connection in crowd:
+        connection.close()
+
+    def let_in():
+        with connect_from(broker, "127.0.0.2") as connection:
+            connection.sendall(API_VERSIONS)
+            return read_frame(connection)
+
+    wait_until(let_in, "the address to be let in again")
+    broker.close()
+
+
+def test_a_client_that_sends_one_byte_a_second_is_cut_off(tmp_path):
+    broker = BrokerProcess(tmp_path / "log").start(frame_time_max=1000)
+    slow = broker.connect()
+    slow.sendall(struct.pack(">i", 100))
+
+    def drips():
+        try:
+            slow.sendall(b"\0")
+        except OSError:
+            return True
+        return "half a request and then nothing for too long" in broker.log()
+
+    wait_until(drips, "the slow client to be closed")
+    good_client_works(broker)
+    broker.close()
+
+
+def test_requests_larger_than_allowed_are_refused_and_said(tmp_path):
+    broker = BrokerProcess(tmp_path / "log").start(frame_bytes_max=100_000)
+    with broker.connect() as connection:
+        connection.sendall(struct.pack(">i", 100_001))
+        assert read_frame(connection) is None
+    wait_until(lambda: "expected 8 to 100000" in broker.log(), "a word about the limit")
+    good_client_works(broker)
+    broker.close()
+
+
+def test_requests_that_never_end_cannot_fill_the_memory(tmp_path):
+    """Forty clients send all but the last byte of 8 MiB each, with 16 MiB for requests."""
+    broker = BrokerProcess(tmp_path / "log").start(request_memory_max=16 << 20, frame_time_max=2000)
+    body = b"x" * ((8 << 20) - 1)
+    hostile = []
+    for _ in range(40):
+        connection = broker.connect()
+        connection.setblocking(False)
+        hostile.append([connection, struct.pack(">i", 8 << 20) + body])
+
+    def push():
+        """As much as the broker takes; true once it has cut one off and said why."""
+        for each in list(hostile):
+            try:
+                each[1] = each[1][each[0].send(each[1][:1 << 20]):]
+            except BlockingIOError:
+                pass
+            except OSError:
+                hostile.remove(each)
+        assert broker.rss_bytes() < 120 << 20, "the broker took more than it may"
+        return "requests fill the 16 MiB" in broker.log()
+
+    wait_until(push, "the memory limit to be said", 30)
+    # Others get through beside the rest of them.
+    kcat(broker, "-P", "-t", "good", "-D", "\n", stdin="y" * 500_000 + "\n")
+    good_client_works(broker)
+    assert broker.rss_bytes() < 120 << 20
+    for connection, _ in hostile:
+        connection.close()
+    broker.close()
+
+
+def test_large_requests_all_get_through_a_small_memory(broker, tmp_path):
+    """Honest clients whose requests are larger than the memory for all of them wait for each other."""
+    small = BrokerProcess(tmp_path / "small").start(request_memory_max=1 << 20)
+    clients = [subprocess.Popen(["kcat", "-b", small.address, "-P", "-t", "t", "-D", "\n", "-X",
+                                 "message.max.bytes=8000000"], stdin=subprocess.PIPE, text=True) for _ in range(4)]
+    for i, client in enumerate(clients):
+        client.stdin.write("\n".join(str(i) * 900_000 for _ in range(8)) + "\n")
+        client.stdin.close()
+    for client in clients:
+        assert client.wait(60) == 0, small.log()
+    out = kcat(small, "-C", "-t", "t", "-o", "beginning", "-e", "-q", "-f", "%S\n")
+    assert out.split() == ["900000"] * 32
+    small.close()
 
 
 def good_client_works_soon(broker):

@@ -1,5 +1,6 @@
 """Transactions of librdkafka through python3-confluent-kafka, and what a SIGKILL leaves of them."""
 
+import itertools
 import random
 import threading
 import time
@@ -110,7 +111,8 @@ def test_a_transaction_that_times_out_is_rolled_back(broker):
     producer.produce("t", "a")
     producer.flush(10)
     consumer = make_consumer(broker, "g")
-    wait_until(lambda: consumer.get_watermark_offsets(TopicPartition("t", 0), timeout=10)[1] == 2, 20)
+    wait_until(lambda: consumer.get_watermark_offsets(TopicPartition("t", 0), timeout=10)[1] == 2,
+               "the marker")
     consumer.close()
     assert read_all(broker, "t")[0] == []
     with pytest.raises(KafkaException):
@@ -158,35 +160,63 @@ def test_consume_transform_produce_with_aborts_is_exact(broker):
     assert read_all(broker, "out")[0] == expected
 
 
-@pytest.mark.parametrize("seed", range(3))
-def test_kills_leave_transactions_whole(broker, seed):
-    """Each transaction writes its number to all partitions: after any kill it is in all of them or in none,
-    and every one that was told to be committed is there."""
-    partitions = 3
-    create(broker, "t", partitions)
-    rounds = random.Random(seed)
-    told = []
-    number = 0
-    for _ in range(4):
+def write_numbers(broker, partitions, numbers, told):
+    """Transactions that write their number to all partitions, until the broker is gone."""
+    try:
         producer = make_producer(broker)
-        killed = threading.Timer(rounds.uniform(0.05, 0.5), broker.kill)
-        killed.start()
-        try:
-            while killed.is_alive():
-                number += 1
-                producer.begin_transaction()
-                for partition in range(partitions):
-                    producer.produce("t", str(number), partition=partition)
-                producer.commit_transaction(1)
-                told.append(str(number))
-        except KafkaException:
-            pass
-        killed.join()
-        del producer
-        broker.start()
+        while True:
+            number = str(next(numbers))
+            producer.begin_transaction()
+            for partition in range(partitions):
+                producer.produce("t", number, partition=partition)
+            producer.commit_transaction(5)
+            told.append(number)
+    except KafkaException:
+        pass
+
+
+def check_numbers(broker, partitions, told):
+    """Each is in all partitions or in none, and every one that was told to be committed is there."""
     make_producer(broker)  # rolls back what was open
     found = read_all(broker, "t", partitions)
-    assert found[0] == found[1] == found[2]
+    assert all(found[p] == found[0] for p in range(partitions))
     assert len(set(found[0])) == len(found[0])
     missing = [n for n in told if n not in set(found[0])]
-    assert not missing
+    assert told and not missing
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_kills_leave_transactions_whole(broker, seed):
+    create(broker, "t", 3)
+    rounds = random.Random(seed)
+    numbers = itertools.count()
+    told = []
+    for _ in range(3):
+        enough = len(told) + rounds.randrange(1, 12)
+
+        def kill_in_the_middle(enough=enough, delay=rounds.uniform(0, 0.05)):
+            wait_until(lambda: len(told) >= enough, "commits", 60)
+            threading.Event().wait(delay)  # anywhere inside a transaction
+            broker.kill()
+
+        killer = threading.Thread(target=kill_in_the_middle)
+        killer.start()
+        while killer.is_alive():
+            write_numbers(broker, 3, numbers, told)
+        broker.start()
+    check_numbers(broker, 3, told)
+
+
+@pytest.mark.parametrize("commit", [60, 83, 107, 142])
+def test_torn_group_commits_leave_transactions_whole(broker, monkeypatch, commit):
+    """Half of a group commit is written: some of the decision, the markers and the completion."""
+    create(broker, "t", 3)
+    assert broker.stop() == 0
+    monkeypatch.setenv("FRESHET_CRASH_AT", f"mid_append_torn:{commit}")
+    broker.start()
+    told = []
+    write_numbers(broker, 3, itertools.count(), told)
+    broker.process.wait(20)
+    monkeypatch.delenv("FRESHET_CRASH_AT")
+    broker.start()
+    check_numbers(broker, 3, told)

@@ -78,16 +78,21 @@ def first_complaint(text):
     return next((line for line in reversed(lines) if line), "")[:300]
 
 
-@pytest.fixture(scope="module")
-def source():
+def runner(fetch):
+    """The directory with tests/test-runner, which must load the library that was built with it."""
     try:
-        directory = sources.librdkafka()
+        directory = fetch()
     except sources.Missing as missing:
         pytest.skip(str(missing))
     loaded = subprocess.run(["ldd", "test-runner"], cwd=directory / "tests", capture_output=True, text=True,
                             env={**os.environ, "LD_LIBRARY_PATH": "../src:../src-cpp"}).stdout
     assert re.search(r"librdkafka\.so\.1 => \.\./src/", loaded), f"not the library under test:\n{loaded}"
     return directory
+
+
+@pytest.fixture(scope="module")
+def source():
+    return runner(sources.librdkafka)
 
 
 @pytest.fixture(scope="module")

@@ -9,7 +9,7 @@ import pytest
 import sources
 
 JUDGE = "Python clients"
-pytestmark = pytest.mark.slow
+QUICK = ["produce_and_consume", "transactions"]
 
 CLIENTS = {
     f"confluent-kafka {sources.CONFLUENT_PYTHON}":
@@ -20,7 +20,9 @@ CLIENTS = {
 }
 
 
-@pytest.mark.parametrize("client,case", [(client, case) for client, what in CLIENTS.items() for case in what[2]])
+@pytest.mark.parametrize("client,case", [
+    pytest.param(client, case, marks=[] if case in QUICK else pytest.mark.slow)
+    for client, what in CLIENTS.items() for case in what[2]])
 def test_client(target, client, case):
     fetch, script, _ = CLIENTS[client]
     try:

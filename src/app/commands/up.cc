@@ -70,10 +70,18 @@ Result<config::Platform> load(const UpArguments& arguments) {
   return platform;
 }
 
+/// A broker alone stays small; a query opens the engine when it comes.
+bool needs_warehouse(const config::Platform& platform) {
+  return !platform.tables.empty() || !platform.pipelines.empty();
+}
+
 void print_queries(EmbeddedServices& services, const std::filesystem::path& platform_file) {
   const auto queries = read_sample_queries(platform_file);
   if (!queries) std::printf("\n%s\n", queries.error().message().c_str());
-  if (!queries) return;
+  if (!queries || queries->empty()) return;
+  const Result<void> opened = services.ensure_warehouse();
+  if (!opened) std::printf("\n%s\n", opened.error().message().c_str());
+  if (!opened) return;
   for (const auto& query : *queries) {
     std::printf("\n-- %s\n%s\n", query.title.c_str(), query.sql.c_str());
     std::fflush(stdout);
@@ -194,16 +202,18 @@ Result<int> up(const UpArguments& arguments) {
   const Ports ports = shifted_ports(arguments.platform->port_offset);
   FRESHET_ASSIGN(auto services,
                  EmbeddedServices::start({.data_dir = arguments.platform->data_dir_or_default(),
-                                          .kafka_port = ports.kafka}));
+                                          .warehouse = needs_warehouse(platform),
+                                          .kafka_port = ports.kafka,
+                                          .kafka = platform.kafka}));
   FRESHET_ASSIGN(auto server, PlatformServer::start(*services, ports.api));
   FRESHET_ASSIGN(auto runtime, PlatformRuntime::start(std::move(platform), *services));
   server->set_runtime(*runtime);
   std::fprintf(stderr,
-               "freshet: platform %s is ready after %.2f s: kafka=127.0.0.1:%u "
+               "freshet: platform %s is ready after %.2f s: kafka=%s "
                "api=http://127.0.0.1:%u data=%s\n",
                runtime->platform().name.c_str(),
                std::chrono::duration<double>(steady_clock::now() - began).count(),
-               services->log().port(), server->api_port(), services->data_dir().c_str());
+               services->kafka_address().c_str(), server->api_port(), services->data_dir().c_str());
   const Result<int> status = UpRun(arguments, *services, *server, *runtime, signal).run();
   server->stop();  // before the runtime that it answers from goes
   return status;

@@ -16,6 +16,10 @@ void handle_txn_offset_commit(CallPtr call, kafka::TxnOffsetCommitRequest reques
     topic_out.name = topic.name;
     for (auto& partition : topic.partitions) {
       topic_out.partitions.push_back({partition.partition_index, ErrorCode::kNone});
+      if (request.group_id.empty()) {
+        topic_out.partitions.back().error_code = ErrorCode::kInvalidGroupId;
+        continue;
+      }
       if (!found || !found->partition(partition.partition_index)) {
         topic_out.partitions.back().error_code = ErrorCode::kUnknownTopicOrPartition;
         continue;

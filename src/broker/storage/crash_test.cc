@@ -2,8 +2,6 @@
 // child had been told is safe.
 #include <fcntl.h>
 #include <gtest/gtest.h>
-#include <spawn.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include <csignal>
@@ -11,13 +9,13 @@
 #include <fstream>
 
 #include "broker/storage/keyed_log.h"
+#include "broker/storage/killed_child.h"
 #include "broker/storage/storage_fixture.h"
 
 namespace freshet::broker {
 namespace {
 
 const TopicPartition kTp{.topic = "events", .partition = 0};
-constexpr const char* kDirectoryVariable = "FRESHET_CRASH_TEST_DIRECTORY";
 
 // The child: appends until it is killed, one line in `acknowledged` per append that came back.
 TEST(CrashChild, DISABLED_appends) {
@@ -52,47 +50,35 @@ TEST(CrashChild, DISABLED_changes_keys) {
   }
 }
 
+std::string keyed_batch(const std::string& key, const std::string& value) {
+  kafka::RecordBatchBuilder builder;
+  builder.append(1'000, key, value);
+  return builder.build();
+}
+
+// One of 20 keys gets the next number as its value.
+TEST(CrashChild, DISABLED_compacts) {
+  const std::filesystem::path directory(std::getenv(kDirectoryVariable));
+  const auto store = open_store(small_options(directory / "log"));
+  const PartitionConfig config{.segment_bytes = 800, .compact = true, .dirty_ratio_min = 0};
+  auto log = store->find(kTp);
+  if (!log) log = create_partition(*store, kTp, config);
+  log->set_config(config);
+  const int out = ::open((directory / "acknowledged").c_str(), O_CREAT | O_APPEND | O_WRONLY, 0600);
+  const auto start = static_cast<int>(log->high_watermark().value());
+  for (int i = start; i < start + 120; ++i) {
+    ASSERT_TRUE(append(*log, keyed_batch(fmt::format("key {}", i % 20), std::to_string(i))).ok());
+    const auto line = fmt::format("{}\n", i);
+    ASSERT_EQ(::write(out, line.data(), line.size()), static_cast<ssize_t>(line.size()));
+    if (i % 30 == 29) store->compact([] { return false; });
+  }
+}
+
 TEST(CrashChild, DISABLED_creates_an_empty_partition) {
   const std::filesystem::path directory(std::getenv(kDirectoryVariable));
   const auto store = open_store(small_options(directory / "log"));
   create_partition(*store, kTp);
   ::kill(::getpid(), SIGKILL);
-}
-
-// Runs one child in `directory`; true if it was killed.
-bool run_child(const std::filesystem::path& directory, const std::string& test,
-               const std::string& crash_at) {
-  const auto filter = "--gtest_filter=CrashChild.DISABLED_" + test;
-  std::vector<std::string> arguments{"/proc/self/exe", filter, "--gtest_also_run_disabled_tests",
-                                     "--gtest_brief=1"};
-  std::vector<char*> argv;
-  for (auto& argument : arguments) argv.push_back(argument.data());
-  argv.push_back(nullptr);
-  std::vector<std::string> environment{fmt::format("{}={}", kDirectoryVariable, directory.native()),
-                                       "FRESHET_CRASH_AT=" + crash_at};
-  for (char** variable = environ; *variable != nullptr; ++variable)
-    environment.push_back(*variable);
-  std::vector<char*> envp;
-  for (auto& variable : environment) envp.push_back(variable.data());
-  envp.push_back(nullptr);
-  posix_spawn_file_actions_t actions;
-  ::posix_spawn_file_actions_init(&actions);
-  const auto output = directory / "output";
-  ::posix_spawn_file_actions_addopen(&actions, 1, output.c_str(), O_CREAT | O_APPEND | O_WRONLY,
-                                     0600);
-  ::posix_spawn_file_actions_adddup2(&actions, 1, 2);
-  pid_t child = 0;
-  const int spawned = ::posix_spawn(&child, argv[0], &actions, nullptr, argv.data(), envp.data());
-  ::posix_spawn_file_actions_destroy(&actions);
-  EXPECT_EQ(spawned, 0);
-  int status = 0;
-  EXPECT_EQ(::waitpid(child, &status, 0), child);
-  const bool killed = WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL;
-  if (!killed && (!WIFEXITED(status) || WEXITSTATUS(status) != 0)) {
-    std::ifstream text(output);
-    ADD_FAILURE() << "the child failed with status " << status << ": " << text.rdbuf();
-  }
-  return killed;
 }
 
 int64_t last_acknowledged(const std::filesystem::path& directory) {
@@ -146,6 +132,42 @@ TEST_P(Crash, loses_no_acknowledged_key) {
     EXPECT_FALSE((*keyed)->get(fmt::format("key {}", (i + 10) % 20)));
   }
 }
+
+class CrashInCompaction : public ::testing::TestWithParam<Kill> {};
+
+TEST_P(CrashInCompaction, loses_no_newest_record) {
+  const TemporaryDirectory directory;
+  EXPECT_TRUE(run_child(directory.path(), "compacts", GetParam().first));
+  if (GetParam().second != nullptr) {
+    EXPECT_TRUE(run_child(directory.path(), "compacts", GetParam().second));
+  }
+  const auto store = open_store(small_options(directory.path() / "log"));
+  const auto log = store->find(kTp);
+  ASSERT_TRUE(log);
+  const int64_t last = last_acknowledged(directory.path());
+  const auto left = read_all(*log);
+  for (int64_t i = std::max<int64_t>(0, last - 19); i <= last; ++i) {
+    const auto found = left.find(i);
+    ASSERT_NE(found, left.end()) << "offset " << i;
+    EXPECT_EQ(found->second, std::to_string(i));
+  }
+  for (const auto& entry :
+       std::filesystem::directory_iterator(directory.path() / "log" / "events-0")) {
+    const auto extension = entry.path().extension();
+    EXPECT_TRUE(extension != ".cleaned" && extension != ".swap") << entry.path();
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    Storage, CrashInCompaction,
+    ::testing::Values(Kill{"mid_compaction:1", nullptr}, Kill{"mid_compaction:2", nullptr},
+                      Kill{"mid_compaction:5", nullptr}, Kill{"mid_compaction:6", nullptr},
+                      Kill{"mid_compaction:7", nullptr}, Kill{"mid_compaction:8", nullptr},
+                      Kill{"mid_compaction:9", nullptr}, Kill{"mid_compaction:10", nullptr},
+                      Kill{"mid_compaction:20", nullptr},
+                      Kill{"mid_compaction:6", "mid_compaction:1"},
+                      Kill{"mid_compaction:8", "mid_compaction:2"},
+                      Kill{"mid_compaction:5", "mid_compaction:7"}));
 
 // A creation stands in the write-ahead log alone until a checkpoint; the one after a crash counts.
 TEST(CrashTwice, a_partition_without_records_outlives_the_start_after_the_crash) {

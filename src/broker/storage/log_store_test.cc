@@ -292,6 +292,7 @@ TEST_F(LogStoreTest, retention_drops_old_closed_segments_only) {
   append(*log, make_batch({"barrier"}, {.timestamp_ms = now}));
   EXPECT_EQ(log->log_start(), Offset(0));
   clock.advance(std::chrono::minutes(2));
+  append(*log, make_batch({"young"}, {.timestamp_ms = now + 120'000}));
   store->apply_retention();
   append(*log, make_batch({"barrier"}, {.timestamp_ms = now}));
   EXPECT_GT(log->log_start(), Offset(10));

@@ -106,6 +106,62 @@ TEST_F(PowerCut, loses_nothing_acknowledged) {
   check_cut(total, 1);
 }
 
+TEST_F(PowerCut, a_compaction_loses_no_newest_record) {
+  std::mt19937_64 random(23);
+  struct Newest {
+    int64_t offset;
+    size_t changes;
+  };
+  std::map<std::string, std::vector<Newest>> history;
+  const PartitionConfig config{
+      .segment_bytes = 900, .index_interval_bytes = 100, .compact = true, .dirty_ratio_min = 0};
+  {
+    const auto store = open_store(options());
+    const auto log = create_partition(*store, {.topic = "t", .partition = 0}, config);
+    for (int i = 0; i < 150; ++i) {
+      const auto key = fmt::format("key {}", random() % 12);
+      kafka::RecordBatchBuilder builder;
+      builder.append(1'000, key, std::to_string(i));
+      const auto result = append(*log, builder.build());
+      ASSERT_TRUE(result.ok());
+      history[key].push_back({result.base_offset.value(), disk_.change_count()});
+      if (i % 30 == 29) store->compact([] { return false; });
+    }
+  }
+  const size_t total = disk_.change_count();
+  for (int cut = 0; cut < 120; ++cut) {
+    const size_t changes = random() % (total + 1);
+    const uint64_t seed = random();
+    SCOPED_TRACE(fmt::format("after {} changes, seed {}", changes, seed));
+    const TemporaryDirectory left;
+    std::filesystem::create_directories(left.path() / "wal");
+    disk_.lay_out(changes, seed, left.path());
+    const auto store = open_store(options_without_syncs(left.path()));
+    ASSERT_TRUE(store);
+    const auto log = store->find({.topic = "t", .partition = 0});
+    if (!log) {
+      ASSERT_TRUE(std::ranges::none_of(
+          history, [&](const auto& one) { return one.second.front().changes <= changes; }));
+      continue;
+    }
+    log->set_config(config);
+    for (int round = 0; round < 2; ++round) {
+      const auto found = read_all(*log);
+      for (const auto& [key, writes] : history) {
+        const auto after =
+            std::ranges::find_if(writes, [&](const Newest& one) { return one.changes > changes; });
+        if (after == writes.begin()) continue;
+        // The one acknowledged last, or one on its way that replaced it.
+        const bool there = std::ranges::any_of(
+            after - 1, writes.end(), [&](const Newest& one) { return found.contains(one.offset); });
+        ASSERT_TRUE(there) << key;
+      }
+      ASSERT_TRUE(append(*log, make_batch({"on"})).ok());
+      store->compact([] { return false; });
+    }
+  }
+}
+
 TEST_F(PowerCut, deleted_topic_stays_deleted) {
   size_t deleted_at = 0;
   {

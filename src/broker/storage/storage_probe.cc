@@ -20,6 +20,10 @@ StorageProbe::StorageProbe(MetricRegistry* registry) {
       "Time of a group commit from assigning offsets to readers seeing it. A rise means a slow "
       "disk.",
       latency_buckets());
+  sync_seconds_ = &registry->histogram(
+      "freshet_broker_log_sync_seconds",
+      "Time of one fdatasync of the write-ahead log. A rise means a slow or busy disk.",
+      latency_buckets());
 }
 
 void StorageProbe::group_committed(size_t appends, size_t bytes, double seconds) {
@@ -28,6 +32,10 @@ void StorageProbe::group_committed(size_t appends, size_t bytes, double seconds)
   appends_->increment(static_cast<double>(appends));
   bytes_->increment(static_cast<double>(bytes));
   commit_seconds_->observe(seconds);
+}
+
+void StorageProbe::synced(double seconds) {
+  if (sync_seconds_ != nullptr) sync_seconds_->observe(seconds);
 }
 
 void StorageProbe::append_refused() {

@@ -13,6 +13,8 @@ class StorageProbe {
   explicit StorageProbe(MetricRegistry* registry);
 
   void group_committed(size_t appends, size_t bytes, double seconds);
+  /// One fdatasync of the write-ahead log.
+  void synced(double seconds);
   void append_refused();
   void checkpoint_wanted();
 
@@ -23,6 +25,7 @@ class StorageProbe {
   Counter* refused_ = nullptr;
   Counter* checkpoints_ = nullptr;
   Histogram* commit_seconds_ = nullptr;
+  Histogram* sync_seconds_ = nullptr;
 };
 
 }  // namespace freshet::broker

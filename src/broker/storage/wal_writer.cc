@@ -70,7 +70,9 @@ Result<void> WalWriter::commit() {
   }
   FRESHET_TRY(file_->file->write(pieces_, position_));
   crash_point("mid_append");
+  const auto before_sync = std::chrono::steady_clock::now();
   FRESHET_TRY(file_->file->sync());
+  sync_time_ = std::chrono::steady_clock::now() - before_sync;
   position_ += bytes;
   checksum_ = checksum;
   link_pending_ = false;

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <array>
+#include <chrono>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -33,6 +34,8 @@ class WalWriter {
   /// same group may be committed again; after any other failure what is on the disk is not known
   /// and nothing may be written any more. kCancelled: the files were stopped while waiting.
   Result<void> commit();
+  /// How long the disk took to make the last group durable.
+  [[nodiscard]] std::chrono::nanoseconds sync_time() const { return sync_time_; }
   /// Sequence of the file being written.
   [[nodiscard]] uint64_t sequence() const { return file_->header.sequence; }
   /// Bytes of it in use.
@@ -53,6 +56,7 @@ class WalWriter {
   bool link_pending_ = false;
   std::vector<WalEntry> entries_;
   uint64_t group_bytes_ = 0;
+  std::chrono::nanoseconds sync_time_{0};
   // Reused from group to group.
   std::vector<std::array<char, kWalEntryHeaderBytes>> headers_;
   std::vector<iovec> pieces_;

@@ -2,10 +2,12 @@
 
 import functools
 import struct
+import time
 
 HEADER = ">qiiBIhiqqqhii"  # base offset .. count
 HEADER_BYTES = struct.calcsize(HEADER)
 LOG_APPEND_TIME = 8
+RECENT = 1_600_000_000_000  # a time of the clock, not one that a conversation made up
 
 
 @functools.cache
@@ -42,14 +44,20 @@ def batch(records, producer_id=-1, epoch=-1, sequence=-1, attributes=0, magic=2,
     """Records are (timestamp, key, value)."""
     first = records[0][0]
     body = b""
-    for index, (time, key, value) in enumerate(records):
-        record = b"\0" + zigzag(time - first) + zigzag(index) + sized(key) + sized(value) + zigzag(0)
+    for index, (at, key, value) in enumerate(records):
+        record = b"\0" + zigzag(at - first) + zigzag(index) + sized(key) + sized(value) + zigzag(0)
         body += zigzag(len(record)) + record
-    last = max(time for time, _, _ in records)
+    last = max(at for at, _, _ in records)
     checked = struct.pack(">hiqqqhii", attributes, len(records) - 1, first, last, producer_id, epoch, sequence,
                           len(records)) + body
     crc = crc32c(checked) ^ (1 if damage else 0)
     return struct.pack(">qiiBI", 0, 9 + len(checked), -1, magic, crc) + checked
+
+
+def recent(records):
+    """The same records now: a marker has the time of the clock, and segments end when times lie far apart."""
+    now = int(time.time() * 1000)
+    return [(now + at, key, value) for at, key, value in records]
 
 
 def summary(data):
@@ -58,11 +66,11 @@ def summary(data):
     while data:
         (base, size, _, magic, _, attributes, last, first_time, max_time, producer, epoch, sequence,
          count) = struct.unpack_from(HEADER, data)
-        stamped = attributes & LOG_APPEND_TIME
+        times = [f"<time {each - first_time}>" if first_time > RECENT else each for each in (first_time, max_time)]
         batches.append({"baseOffset": base, "bytes": size + 12, "magic": magic, "attributes": attributes,
-                        "lastOffset": base + last, "firstTime": first_time,
-                        "maxTime": "<time>" if stamped else max_time, "producerId": producer, "epoch": epoch,
-                        "sequence": sequence, "count": count,
+                        "lastOffset": base + last, "firstTime": times[0],
+                        "maxTime": "<time>" if attributes & LOG_APPEND_TIME else times[1],
+                        "producerId": producer, "epoch": epoch, "sequence": sequence, "count": count,
                         "records": "<marker>" if attributes & 32 else data[HEADER_BYTES:size + 12].hex()})
         data = data[size + 12:]
     return batches

@@ -131,7 +131,6 @@ def described(talk):
     talk.ask("stable", groups=[stable])
     talk.ask("empty", groups=[empty])
     talk.ask("unknown", groups=[talk.own + "-none"])
-    talk.ask("no group", groups=[""])
     if talk.version >= 3:
         talk.ask("operations", groups=[empty], includeAuthorizedOperations=True)
 
@@ -163,7 +162,6 @@ def deleted(talk):
     talk.ask("has members", groupsNames=[talk.own])
     talk.ask("empty and unknown", groupsNames=[talk.own + "-empty", talk.own + "-none"])
     talk.ask("again", groupsNames=[talk.own + "-empty"])
-    talk.ask("no group", groupsNames=[""])
     talk.note("nothing is left", talk.call("OffsetFetch", 5, groupId=talk.own + "-empty", topics=[
         {"name": topic, "partitionIndexes": [0]}]))
 

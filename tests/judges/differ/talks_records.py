@@ -123,7 +123,7 @@ def transactions(talk):
 def aborted_then_open(talk, topic):
     """Three plain records, an aborted transaction of three, a marker, and an open transaction of three."""
     who = {"transactionalId": talk.own}
-    talk.produce(topic, RECORDS)
+    talk.produce(topic, record_batches.recent(RECORDS))
     made = talk.call("InitProducerId", 1, transactionTimeoutMs=60000, **who)
     ids = {"producerId": made["producerId"], "producerEpoch": made["producerEpoch"]}
     add = {"v3AndBelowTransactionalId": talk.own, "v3AndBelowProducerId": ids["producerId"],
@@ -132,10 +132,10 @@ def aborted_then_open(talk, topic):
     batch = {"transactional_id": talk.own, "producer_id": ids["producerId"], "epoch": ids["producerEpoch"],
              "attributes": 16}
     talk.call("AddPartitionsToTxn", 0, **add)
-    talk.produce(topic, RECORDS, sequence=0, **batch)
+    talk.produce(topic, record_batches.recent(RECORDS), sequence=0, **batch)
     talk.call("EndTxn", 1, committed=False, **who, **ids)
     talk.call("AddPartitionsToTxn", 0, **add)
-    talk.produce(topic, RECORDS, sequence=3, **batch)
+    talk.produce(topic, record_batches.recent(RECORDS), sequence=3, **batch)
 
 
 def offsets_body(topic, *timestamps, partition=0, isolation=0, **more):

@@ -1,6 +1,7 @@
 """Producers and transactions."""
 
 from conversation import conversation
+from record_batches import recent
 from talks_groups import join
 from talks_records import RECORDS
 
@@ -24,7 +25,7 @@ class Producer:
     def begin(self, topic, sequence=0):
         """Adds the partition and writes one batch."""
         self.talk.call("AddPartitionsToTxn", 0, **self.add_body(topic))
-        self.talk.produce(topic, RECORDS, transactional_id=self.name, producer_id=self.ids["producerId"],
+        self.talk.produce(topic, recent(RECORDS), transactional_id=self.name, producer_id=self.ids["producerId"],
                           epoch=self.ids["producerEpoch"], sequence=sequence, attributes=16)
 
     def end(self, committed):

@@ -1,0 +1,197 @@
+#include "config/kafka_section.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <filesystem>
+
+#include "base/ip_address.h"
+
+namespace freshet::config {
+
+namespace {
+
+constexpr uint64_t kKiB = 1ULL << 10;
+constexpr uint64_t kMiB = 1ULL << 20;
+constexpr uint64_t kGiB = 1ULL << 30;
+constexpr size_t kPathBytesMax = 4 * kKiB;
+constexpr size_t kUserBytesMax = 255;
+constexpr size_t kUsersMax = 1'000;
+
+using Listener = KafkaListenerSettings;
+
+/// Files of the platform count from where the platform file is.
+std::string beside(const std::string& directory, const std::string& file) {
+  if (file.empty()) return file;
+  return (std::filesystem::path(directory) / file).lexically_normal().string();
+}
+
+Section<Listener> tls_section(const std::string& directory) {
+  Section<Listener> tls("TLS of the listener, 1.2 or newer; files are PEM.");
+  tls.required_key("certificate", &Listener::certificate, text_kind("path", kPathBytesMax),
+                   {"The server's certificate, with its chain.", "tls/server.pem"})
+      .required_key("key", &Listener::key, text_kind("path", kPathBytesMax),
+                    {"Its private key, without a passphrase.", "tls/server.key"})
+      .key("client_ca", &Listener::client_ca, any_text_kind("path", kPathBytesMax),
+           {"Who may have signed the certificates of clients.", "tls/clients.pem",
+            "clients are not asked for certificates"})
+      .key("client_certificates", &Listener::client_certificates,
+           choice_kind<ClientCertificates>({{"optional", ClientCertificates::kOptional},
+                                            {"required", ClientCertificates::kRequired}}),
+           {"Whether a client without a certificate is turned away.", "required"})
+      .check([directory](const Place& place, Listener& into) {
+        if (into.client_certificates == ClientCertificates::kRequired && into.client_ca.empty()) {
+          place.error(
+              "client_certificates: required needs client_ca, the file that says who may "
+              "have signed them");
+        }
+        into.certificate = beside(directory, into.certificate);
+        into.key = beside(directory, into.key);
+        into.client_ca = beside(directory, into.client_ca);
+      });
+  return tls;
+}
+
+void read_users(const Place& place, const std::string& directory, Listener& into) {
+  if (!place.node().is_map() || place.node().entries.empty()) {
+    return place.error(place.node().describe() +
+                       " found; expected a map from users to their passwords, such as "
+                       "{ admin: ${KAFKA_ADMIN_PASSWORD} }");
+  }
+  if (place.node().entries.size() > kUsersMax) {
+    return place.error(
+        fmt::format("{} users, at most {} can be declared here; make the others "
+                    "with kafka-configs",
+                    place.node().entries.size(), kUsersMax));
+  }
+  const auto kind = secret_kind(directory);
+  const KeyInfo info = {
+      .type = kind.type, .expected = kind.expected, .text = {"", "${KAFKA_ADMIN_PASSWORD}"}};
+  for (const auto& [user, user_at, value] : place.node().entries) {
+    const Place item = place.below(user, value);
+    if (user.empty() || user.size() > kUserBytesMax) {
+      item.error(user_at, fmt::format("not a user name; expected 1 to {} bytes", kUserBytesMax));
+    }
+    auto password = read_value(item, info, kind);
+    if (!password) continue;
+    if (password->empty()) {
+      item.error("the password is empty; expected " + kind.expected);
+      continue;
+    }
+    into.users.push_back({user, std::move(*password)});
+  }
+}
+
+Section<Listener> sasl_section(const std::string& directory) {
+  Section<Listener> sasl("Who may connect: users with passwords.");
+  sasl.list("mechanisms", &Listener::mechanisms,
+            word_kind({"PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"},
+                      {"GSSAPI", "OAUTHBEARER", "AWS_MSK_IAM"}),
+            {"What clients may use.", "[SCRAM-SHA-512]", "SCRAM-SHA-256 and SCRAM-SHA-512"})
+      .custom(
+          {.name = "users",
+           .type = "map",
+           .text = {"Users that are always there; more are made with Kafka's admin calls.",
+                    "{ admin: ${KAFKA_ADMIN_PASSWORD} }"},
+           .required = true},
+          [directory](const Place& place, Listener& into) { read_users(place, directory, into); })
+      .check([](const Place&, Listener& into) {
+        if (into.mechanisms.empty()) into.mechanisms = {"SCRAM-SHA-256", "SCRAM-SHA-512"};
+        std::ranges::sort(into.mechanisms);
+        const auto twice = std::ranges::unique(into.mechanisms);
+        into.mechanisms.erase(twice.begin(), twice.end());
+      });
+  return sasl;
+}
+
+Section<Listener> limits_section() {
+  Section<Listener> limits("What clients may take, each and all together.");
+  limits
+      .key("connections", &Listener::connections, count_kind(1, 1'000'000),
+           {"Open connections in all.", "1_000"})
+      .key("connections_per_address", &Listener::connections_per_address, count_kind(1, 1'000'000),
+           {"Open connections from one address.", "100"})
+      .key("request_size", &Listener::request_size, byte_size_kind(kKiB, kGiB),
+           {"The largest request.", "16MiB"})
+      .key("request_memory", &Listener::request_memory, byte_size_kind(kMiB, 64 * kGiB),
+           {"Requests that were received and not yet answered; clients wait above it.", "256MiB"})
+      .key("topics", &Listener::topics, count_kind(1, 1'000'000),
+           {"Topics, however they were made.", "20_000"});
+  return limits;
+}
+
+// One sentence that says what to write.
+void check_exposure(const Place& place, Listener& into) {
+  const Node* host = place.node().find("host");
+  const SourcePosition at = host != nullptr ? host->at : place.node().at;
+  if (!is_listen_address(into.host)) {
+    return place.error(at, fmt::format("host: '{}' is not an address to listen on; expected an "
+                                       "IPv4 or IPv6 address of this machine, or 0.0.0.0 for all",
+                                       into.host));
+  }
+  if (is_loopback_address(into.host)) return;
+  const bool tls = !into.certificate.empty();
+  const bool known =
+      !into.users.empty() || into.client_certificates == ClientCertificates::kRequired;
+  if (!tls || !known) {
+    place.error(at,
+                fmt::format("host: others can reach {}, so the listener needs TLS and "
+                            "authentication: write tls: {{ certificate: server.pem, key: "
+                            "server.key }} and sasl: {{ users: {{ admin: ${{ADMIN_PASSWORD}} }} }} "
+                            "beside it, or listen on 127.0.0.1",
+                            into.host));
+  }
+  if ((into.host == "0.0.0.0" || into.host == "::") && into.advertised_host.empty()) {
+    place.error(at, fmt::format("host: no client can connect to {}; write advertised_host: the "
+                                "name or address by which clients reach this machine",
+                                into.host));
+  }
+}
+
+Section<Listener> listener_section(const std::string& directory) {
+  Section<Listener> listener("Where the embedded broker listens, and for whom.");
+  listener
+      .key("host", &Listener::host, text_kind("address", kKiB),
+           {"The address to listen on; beyond loopback only with tls and sasl.", "0.0.0.0"})
+      .key(
+          "advertised_host", &Listener::advertised_host, any_text_kind("name", kKiB),
+          {"The name or address that clients are told to connect to.", "kafka.example.org", "host"})
+      .section("tls", tls_section(directory), {"TLS.", ""})
+      .section("sasl", sasl_section(directory), {"Users.", ""})
+      .section("limits", limits_section(), {"Limits.", ""})
+      .check(check_exposure);
+  return listener;
+}
+
+}  // namespace
+
+void add_kafka_service(Section<Platform>& services, const std::string& directory) {
+  Section<Platform> kafka("The log.");
+  kafka
+      .section("embedded", &Platform::kafka, listener_section(directory),
+               {"The broker of this process, with settings of its own.", ""})
+      .not_yet("bootstrap", "Addresses of another Kafka.")
+      .not_yet("tls", "TLS to another Kafka.")
+      .not_yet("sasl", "Who we are for another Kafka.")
+      .not_yet("properties", "Raw librdkafka settings for another Kafka.");
+  KeyInfo info = map_key(
+      "kafka", kafka.info(),
+      {"The log: a durable broker in this process that speaks Kafka's protocol.", "embedded"});
+  info.otherwise = "embedded";
+  services.custom(info, [kafka](const Place& place, Platform& into) {
+    const Node& node = place.node();
+    if (node.unusable || (node.is_scalar() && node.text == "embedded")) return;
+    if (node.is_map()) {
+      if (node.find("embedded") == nullptr) {
+        return place.error(
+            "an external service is not supported yet; write kafka: embedded, or kafka: { "
+            "embedded: { … } } to give it settings");
+      }
+      return kafka.read(place, into);
+    }
+    place.error(fmt::format("{} found; expected kafka: embedded, or kafka: {{ embedded: {{ … }} }}",
+                            node.describe()));
+  });
+}
+
+}  // namespace freshet::config
