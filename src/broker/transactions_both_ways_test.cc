@@ -12,6 +12,9 @@
 #include "kafka/record_batch_builder.h"
 #include "kafka/record_iterator.h"
 
+// In a build without optimisation librdkafka's macros check the types of their arguments with it.
+#pragma clang diagnostic ignored "-Wgnu-statement-expression-from-macro-expansion"
+
 namespace freshet::broker {
 namespace {
 

@@ -237,7 +237,8 @@ Result<void> settle(ConsumeArguments& arguments) {
 /// Options whose text has a grammar of its own: a mistake is wrong usage, found before anything
 /// runs.
 void add_parsed_options(CLI::App& command, const std::shared_ptr<ConsumeArguments>& arguments) {
-  const auto add_position = [&](const std::string& name, const std::string& description, auto set) {
+  const auto add_position = [&](const std::string& name, const std::string& description,
+                                const auto& set) {
     return command.add_option_function<std::string>(
         name,
         [name, set](const std::string& text) {

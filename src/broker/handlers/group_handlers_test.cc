@@ -40,7 +40,7 @@ class GroupHandlers : public NodeHarness {
     std::string id;
     int32_t generation;
   };
-  Membership settle(const std::string& group, std::optional<std::string> instance = {},
+  Membership settle(const std::string& group, const std::optional<std::string>& instance = {},
                     int16_t join_version = 9, int16_t sync_version = 5) {
     auto join = join_request(group, instance);
     auto joined = ask<kafka::JoinGroupResponse>(join, join_version);

@@ -238,7 +238,7 @@ TEST_F(SaslSessionTest, the_last_scram_message_must_belong_to_the_first) {
     return authenticate(session, change(last)).error_code;
   };
   EXPECT_EQ(try_with([](const std::string& last) { return last; }), ErrorCode::kNone);
-  const auto replaced = [](std::string from, std::string to) {
+  const auto replaced = [](const std::string& from, const std::string& to) {
     return [from, to](std::string last) { return last.replace(last.find(from), from.size(), to); };
   };
   for (const auto& change :

@@ -12,8 +12,8 @@ namespace freshet::broker {
 
 class ScramTestClient {
  public:
-  ScramTestClient(ScramMechanism mechanism, std::string user, std::string password,
-                  std::string nonce = "fyko+d2lbbFgONRv9qkxdawL")
+  ScramTestClient(ScramMechanism mechanism, const std::string& user, std::string password,
+                  const std::string& nonce = "fyko+d2lbbFgONRv9qkxdawL")
       : mechanism_(mechanism), password_(std::move(password)) {
     first_bare_ = "n=" + user + ",r=" + nonce;
   }
