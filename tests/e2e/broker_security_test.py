@@ -108,7 +108,7 @@ def test_confluent_kafka_groups_and_big_records_over_tls(secured, certificates):
     consumer.close()
 
 
-@pytest.mark.parametrize("user, password", [("ada", "wrong"), ("nobody", "love-lace"), ("bob", "love-lace")])
+@pytest.mark.parametrize("user, password", [("ada", "not-her-name"), ("nobody", "love-lace"), ("bob", "love-lace")])
 @pytest.mark.parametrize("mechanism", ["PLAIN", "SCRAM-SHA-256"])
 def test_wrong_passwords_are_refused_and_said(secured, certificates, user, password, mechanism):
     settings = sasl_ssl(certificates, user, password, mechanism)
