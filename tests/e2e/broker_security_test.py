@@ -230,7 +230,7 @@ def test_nothing_but_the_handshake_is_served_to_strangers(secured, certificates,
 def test_a_stranger_who_says_nothing_is_put_out(tmp_path, certificates):
     broker = BrokerProcess(tmp_path / "log").start(
         certificate=certificates / "server.pem", key=certificates / "server.key", mechanisms=ALL, users=USERS,
-        login_time_max=400)
+        login_time_max=3000)
     silent = [broker.connect() for _ in range(20)]
     silent.append(tls_socket(broker, certificates))
     for connection in silent:
