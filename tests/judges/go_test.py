@@ -38,7 +38,8 @@ def test_franz_go(target, case, tmp_path):
     directory = judge / "source/pkg/kgo"
     if case not in listed(judge / "kgo.test", directory):
         pytest.skip(f"franz-go {sources.FRANZ_GO} has no such test")
-    done = subprocess.run([judge / "kgo.test", "-test.v", "-test.run", f"^{case}$", "-test.timeout", "220s"],
+    done = subprocess.run([judge / "kgo.test", "-test.v", "-test.run", f"^{case}$", "-test.timeout",
+                           f"{200 + int(RECORDS) // 500}s"],
                           cwd=directory, capture_output=True, text=True, errors="replace",
                           env={**os.environ, "KGO_SEEDS": target.address, "KGO_TEST_RF": "1",
                                "KGO_TEST_RECORDS": RECORDS})

@@ -70,7 +70,11 @@ class KafkaNode:
         self.process = subprocess.Popen(
             ["java", "-Xmx1g", "-Xms256m", "-XX:+UseG1GC", f"-Dlog4j2.configurationFile={home}/log4j2.properties",
              "-cp", f"{home}/lib/*", "kafka.Kafka", file], stdout=log, stderr=log, cwd=self.directory)
-        wait_until(lambda: self.answers() or self.process.poll() is not None, "Apache Kafka to answer", 90)
+        try:
+            wait_until(lambda: self.answers() or self.process.poll() is not None, "Apache Kafka to answer", 90)
+        except AssertionError:
+            self.close()
+            raise
         assert self.alive(), f"Apache Kafka ended with {self.process.returncode}:\n{self.log()}"
         return self
 

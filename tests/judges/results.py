@@ -36,6 +36,7 @@ LEFT_OUT = """
 | librdkafka 0109, 0115, 0119 | need ACLs |
 | franz-go: the 118 other tests of `pkg/kgo` | do not touch a broker |
 | kafka_exporter | not to be had from the Go module proxy |
+| librdkafka 2.15.1, @confluentinc/kafka-javascript | not among the results before their first build here: `make judges` makes it |
 """
 
 

@@ -268,7 +268,8 @@ def build_confluent_javascript(directory):
         raise Missing("the headers of node.js (include/node/node.h) are not installed")
     package = directory / "node_modules/@confluentinc/kafka-javascript"
     call(package, "npx", "--no-install", "node-gyp", "rebuild", f"--nodedir={headers}", f"-j{JOBS}",
-         PATH=f"{directory}/node_modules/.bin:{os.environ['PATH']}")
+         # Linked statically it would fetch the sources of its dependencies from outside the registries.
+         CKJS_LINKING="dynamic", PATH=f"{directory}/node_modules/.bin:{os.environ['PATH']}")
 
 
 def confluent_javascript():

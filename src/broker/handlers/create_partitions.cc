@@ -1,5 +1,6 @@
 #include <atomic>
 #include <map>
+#include <set>
 
 #include "broker/handlers/handlers.h"
 
@@ -73,9 +74,13 @@ void handle_create_partitions(CallPtr call, kafka::CreatePartitionsRequest reque
   Services& services = call->services();
   auto pending = std::make_shared<Pending>();
   pending->call = std::move(call);
-  pending->response.results.resize(request.topics.size());
-  std::map<std::string_view, int> names;
+  std::map<std::string, int> names;
   for (const auto& topic : request.topics) ++names[topic.name];
+  // A name that is there twice is answered once, as by Apache Kafka.
+  std::set<std::string> seen;
+  std::erase_if(request.topics,
+                [&](const Request::Topic& topic) { return !seen.insert(topic.name).second; });
+  pending->response.results.resize(request.topics.size());
 
   for (size_t i = 0; i < request.topics.size(); ++i) {
     const Request::Topic& wanted = request.topics[i];

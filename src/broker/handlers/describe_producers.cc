@@ -30,7 +30,8 @@ void handle_describe_producers(CallPtr call, kafka::DescribeProducersRequest req
       out.partition_index = index;
       const PartitionLogPtr log = found ? found->partition(index) : nullptr;
       if (!log) {
-        out.error_code = kafka::ErrorCode::kUnknownTopicOrPartition;
+        out.error_code = check_topic_name(topic.name) ? kafka::ErrorCode::kUnknownTopicOrPartition
+                                                      : kafka::ErrorCode::kInvalidTopicException;
         continue;
       }
       for (const ActiveProducer& producer : log->active_producers()) {

@@ -34,6 +34,39 @@ TEST_F(TopicHandlers, a_name_that_is_there_twice_is_refused_once) {
   EXPECT_EQ(response.topics[1].error_code, ErrorCode::kNone);
 }
 
+TEST_F(TopicHandlers, a_topic_that_is_to_grow_twice_is_refused_once) {
+  create("events");
+  for (int16_t version = 0; version <= 3; ++version) {
+    kafka::CreatePartitionsRequest request;
+    request.topics.assign(2, {"events", 4, std::nullopt});
+    const auto response = ask<kafka::CreatePartitionsResponse>(request, version);
+    ASSERT_EQ(response.results.size(), 1U);
+    EXPECT_EQ(response.results[0].error_code, ErrorCode::kInvalidRequest);
+  }
+  EXPECT_EQ(node_->services().topics.find("events")->partitions.size(), 1U);
+}
+
+TEST_F(TopicHandlers, producers_of_a_topic_that_cannot_be) {
+  kafka::DescribeProducersRequest request;
+  request.topics.push_back({"bad name", {0}});
+  request.topics.push_back({"none", {0}});
+  const auto response = ask<kafka::DescribeProducersResponse>(request, 0);
+  EXPECT_EQ(response.topics.at(0).partitions.at(0).error_code, ErrorCode::kInvalidTopicException);
+  EXPECT_EQ(response.topics.at(1).partitions.at(0).error_code, ErrorCode::kUnknownTopicOrPartition);
+}
+
+TEST_F(TopicHandlers, offsets_of_no_group_are_not_taken_into_a_transaction) {
+  create("events");
+  for (int16_t version = 0; version <= 4; ++version) {
+    kafka::TxnOffsetCommitRequest request;
+    request.transactional_id = "t";
+    request.topics.emplace_back().name = "events";
+    request.topics.back().partitions.emplace_back();
+    const auto response = ask<kafka::TxnOffsetCommitResponse>(request, version);
+    EXPECT_EQ(response.topics.at(0).partitions.at(0).error_code, ErrorCode::kInvalidGroupId);
+  }
+}
+
 TEST_F(TopicHandlers, a_topic_is_deleted_by_name_or_by_id_but_not_by_both) {
   create("events");
   const TopicId id = node_->services().topics.find("events")->id;
