@@ -37,6 +37,8 @@ constexpr size_t kFrameBytesPerSecond = 64 << 10;
 /// While the memory is full: from a frame's size to its end, and a second for these many bytes.
 constexpr Millis kCrowdedFrameTime{5'000};
 constexpr size_t kCrowdedBytesPerSecond = 1 << 20;
+/// And so long without a byte in the middle of a frame.
+constexpr Millis kCrowdedSilence{2'000};
 constexpr Millis kMemoryPause{5};
 /// Ready answers that leave in one write.
 constexpr size_t kAnswersPerWrite = 32;
@@ -129,9 +131,9 @@ void Connection::sweep(SteadyTime now) {
     close(fmt::format("not logged in after {} s", options.login_time_max.count() / 1000));
   } else if (frame_due_ && now >= *frame_due_) {
     close("half a request and then nothing for too long");
-  } else if (frame_due_crowded_ && now >= *frame_due_crowded_ && !memory_.has_room()) {
-    close(fmt::format("requests fill the {} MiB that they may take, and this one does not end",
-                      memory_.limit() >> 20));
+  } else if (frame_due_crowded_ && !memory_.has_room() &&
+             (now >= *frame_due_crowded_ || now - last_activity_ >= kCrowdedSilence)) {
+    close_crowded();
   } else if (write_stalled_since_ && now - *write_stalled_since_ >= options.write_stall_max) {
     close(fmt::format("the client read nothing for {} s", options.write_stall_max.count() / 1000));
   } else if (slots_.empty() && now - last_activity_ >= options.connection_idle_max) {
@@ -281,6 +283,7 @@ asio::awaitable<bool> Connection::read_frame(FrameLimits limits, Frame& frame) {
   if (closed_) co_return false;
   const BrokerOptions& options = services_.options;
   const SteadyTime now = services_.clock.steady();
+  last_activity_ = now;  // waiting for memory was not the client's silence
   frame_due_ =
       now + options.frame_time_max + std::chrono::seconds(frame.size / kFrameBytesPerSecond);
   frame_due_crowded_ = now + std::min(kCrowdedFrameTime, options.frame_time_max) +
@@ -334,18 +337,29 @@ asio::awaitable<void> Connection::wait_for_memory(size_t bytes) {
   }
 }
 
-// In the middle of a frame; the time spent here is not the client's.
+void Connection::close_crowded() {
+  close(fmt::format("requests fill the {} MiB that they may take, and this one does not end",
+                    memory_.limit() >> 20));
+}
+
+// In the middle of a frame. The time spent here is not the client's, unless it has sent nothing
+// that could be read.
 asio::awaitable<bool> Connection::wait_while_crowded() {
   const SteadyTime began = services_.clock.steady();
   const auto due = std::exchange(frame_due_, std::nullopt);
   const auto due_crowded = std::exchange(frame_due_crowded_, std::nullopt);
   asio::steady_timer pause(loop_.context());
   bool finisher = false;
+  SteadyTime has_bytes = began;
   while (!closed_ && !memory_.may_grow() && !(finisher = memory_.become_finisher())) {
     pause.expires_after(kMemoryPause);
     co_await pause.async_wait(kTuple);
+    boost::system::error_code gone;
+    if (!closed_ && socket_.available(gone) > 0) has_bytes = services_.clock.steady();
+    if (services_.clock.steady() - has_bytes >= kCrowdedSilence) close_crowded();
   }
-  const auto waited = services_.clock.steady() - began;
+  last_activity_ = services_.clock.steady();
+  const auto waited = last_activity_ - began;
   if (due) frame_due_ = *due + waited;
   if (due_crowded) frame_due_crowded_ = *due_crowded + waited;
   co_return finisher;

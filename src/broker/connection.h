@@ -101,6 +101,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
   boost::asio::awaitable<void> wait_for_memory(size_t bytes);
   /// True: the caller became the finisher.
   boost::asio::awaitable<bool> wait_while_crowded();
+  void close_crowded();
   boost::asio::awaitable<void> wait_until_may_start(kafka::ApiKey api);
   void start(Frame frame, kafka::RequestHeader header, std::span<char> body);
   void answered(uint64_t number, Answer answer);

@@ -268,7 +268,7 @@ def alter_user(connection, user, password):
     """AlterUserScramCredentials v0: one SCRAM-SHA-256 credential."""
     salted = hashlib.pbkdf2_hmac("sha256", password, b"salt", 4096)
     compact = lambda value: bytes([len(value) + 1]) + value  # noqa: E731
-    body = b"\0" + b"\1" + b"\2" + compact(user) + b"\1" + struct.pack(">i", 4096) + compact(b"salt") + \
+    body = b"\1\2" + compact(user) + b"\1" + struct.pack(">i", 4096) + compact(b"salt") + \
         compact(salted) + b"\0\0"
     header = struct.pack(">hhih", 51, 0, 8, 1) + b"t" + b"\0"
     connection.sendall(struct.pack(">i", len(header) + len(body)) + header + body)
