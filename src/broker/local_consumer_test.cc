@@ -267,7 +267,7 @@ TEST_F(LocalConsumerTest, a_full_append_queue_delays_commits_and_producers_and_f
   options.listen = false;
   options.append_queue_bytes_max = 1;  // whatever is queued fills it
   auto broker = Broker::start(std::move(options), SystemClock::instance(), metrics_);
-  ASSERT_TRUE(broker);
+  ASSERT_TRUE(broker) << broker.error().message();
   broker_ = std::move(*broker);
   create("t", 2);
   const auto consumer = join();

@@ -181,7 +181,8 @@ TEST_F(Handlers, create_topics_answers_each_topic_for_itself) {
       {"factor", 1, 0, "", "", ErrorCode::kInvalidReplicationFactor},
       {"unknown", 1, 1, "no.such.config", "1", ErrorCode::kInvalidConfig},
       {"value", 1, 1, "retention.ms", "soon", ErrorCode::kInvalidConfig},
-      {"codec", 1, 1, "compression.type", "zstd", ErrorCode::kInvalidConfig},
+      {"codec", 1, 1, "compression.type", "zstd", ErrorCode::kNone},
+      {"no_codec", 1, 1, "compression.type", "bzip2", ErrorCode::kInvalidConfig},
       {"__consumer_offsets", 1, 1, "", "", ErrorCode::kTopicAlreadyExists},
   };
   kafka::CreateTopicsRequest request;

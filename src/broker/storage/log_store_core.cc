@@ -427,13 +427,17 @@ Result<void> LogStoreCore::persist(Group& group, int64_t now_ms) {
 }
 
 void LogStoreCore::complete(Group& group) {
+  {
+    // Before the answers: whoever appends again because of one finds the room that it left.
+    const std::lock_guard lock(queue_mutex_);
+    queued_bytes_ -= group.bytes;
+  }
   for (auto& entry : group.appends) {
     entry.result.log_start = entry.append.log->log_start();
     entry.append.done(std::move(entry.result));
   }
-  const uint64_t bytes = group.bytes;
   group.appends.clear();
-  release_room(bytes);
+  release_room(0);
 }
 
 void LogStoreCore::apply_retention() {
