@@ -19,7 +19,7 @@ class IdPattern {
     if (text.size() > kPatternBytesMax) return std::nullopt;
     boost::regex parsed(text, boost::regex::perl | boost::regex::no_except);
     if (parsed.status() != 0) return std::nullopt;
-    return IdPattern(std::move(parsed));
+    return IdPattern(parsed);
   }
   [[nodiscard]] bool matches(const std::string& id) const {
     try {
@@ -30,7 +30,7 @@ class IdPattern {
   }
 
  private:
-  explicit IdPattern(boost::regex pattern) : pattern_(std::move(pattern)) {}
+  explicit IdPattern(const boost::regex& pattern) : pattern_(pattern) {}
   boost::regex pattern_;
 };
 
