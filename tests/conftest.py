@@ -1,6 +1,7 @@
 """Fixtures for every test that runs the real program."""
 
 import pathlib
+import shutil
 import sys
 
 import pytest
@@ -12,6 +13,23 @@ import freshet  # noqa: E402
 
 def pytest_configure(config):
     config.addinivalue_line("markers", "slow: only in make test-all")
+
+
+PASSED = pytest.StashKey[bool]()
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_makereport(item):
+    report = (yield).get_result()
+    item.stash[PASSED] = item.stash.get(PASSED, True) and not report.failed
+
+
+@pytest.fixture(autouse=True)
+def data_of_passed_tests_goes(request, tmp_path):
+    """Every platform holds a quarter of a gigabyte of write-ahead log: only what failed stays to be looked at."""
+    yield
+    if request.node.stash.get(PASSED, False):
+        shutil.rmtree(tmp_path, ignore_errors=True)
 
 
 @pytest.fixture(scope="session", autouse=True)
