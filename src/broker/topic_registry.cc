@@ -202,7 +202,7 @@ Result<void> TopicRegistry::load_topic(std::string_view name, std::string_view b
   topic->id = record.id;
   topic->configs = std::move(record.configs);
   if (auto settings = settings_for(topic->configs)) {
-    topic->settings = std::move(*settings);
+    topic->settings = *settings;
   } else {
     // Its own were checked when they were set.
     logger.warn("broker configs do not go with those of a topic, which goes by its own alone",
@@ -372,7 +372,7 @@ void TopicRegistry::create(TopicSpec spec, CreateDone done) {
   if (!settings) {
     return finish(topic->name, std::unexpected(std::move(settings).error()), std::move(done));
   }
-  topic->settings = std::move(*settings);
+  topic->settings = *settings;
   const int32_t count = spec.partitions == -1 ? limits_.default_partitions : spec.partitions;
   store_.create_partitions(
       partition_specs(*topic, 0, count),
@@ -504,7 +504,7 @@ void TopicRegistry::alter_configs(const std::string& name, ConfigEdit edit, bool
     changed->configs = std::move(*configs);
     auto settings = settings_for(changed->configs);
     if (!settings) return done(std::unexpected(std::move(settings).error()));
-    changed->settings = std::move(*settings);
+    changed->settings = *settings;
     if (validate_only) return done({});
     const auto count = static_cast<int32_t>(changed->partitions.size());
     write_topic(*changed, count, count,
@@ -563,7 +563,7 @@ void TopicRegistry::apply_broker_configs(std::shared_ptr<const BrokerConfigs> co
       continue;
     }
     auto changed = std::make_shared<Topic>(*topic);
-    changed->settings = std::move(*settings);
+    changed->settings = *settings;
     for (const auto& partition : changed->partitions) {
       partition->set_config(changed->settings.partition);
     }

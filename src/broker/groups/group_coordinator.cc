@@ -177,12 +177,11 @@ void GroupCoordinator::join(const std::string& group, JoinRequest request, JoinD
     const std::lock_guard lock(mutex_);
     const bool known = groups_.contains(group);
     ErrorCode refused = ErrorCode::kNone;
-    if (stopped_) {
+    const bool unknown_member = !known && !request.member_id.empty();
+    if (stopped_ || (!known && !unknown_member && is_full())) {
       refused = ErrorCode::kCoordinatorNotAvailable;
-    } else if (!known && !request.member_id.empty()) {
+    } else if (unknown_member) {
       refused = ErrorCode::kUnknownMemberId;
-    } else if (!known && is_full()) {
-      refused = ErrorCode::kCoordinatorNotAvailable;
     }
     if (refused != ErrorCode::kNone) {
       JoinResult result;

@@ -250,8 +250,7 @@ void GroupCoordinator::delete_offsets(const std::string& group, std::vector<Topi
       }
       if (!gone.empty()) {
         delete_locked(group, it->second, std::move(gone),
-                      [codes = std::move(codes),
-                       done = std::exchange(done, nullptr)](Result<void> written) mutable {
+                      [codes, done = std::exchange(done, nullptr)](Result<void> written) mutable {
                         if (!written) {
                           std::ranges::replace(codes, ErrorCode::kNone,
                                                ErrorCode::kCoordinatorNotAvailable);
