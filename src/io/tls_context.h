@@ -11,7 +11,7 @@
 #include "base/error.h"
 
 namespace boost::asio::ssl {
-class context;
+class context;  // NOLINT(readability-identifier-naming): Boost's name
 }  // namespace boost::asio::ssl
 
 namespace freshet::io {
