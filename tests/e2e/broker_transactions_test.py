@@ -106,7 +106,8 @@ def test_a_new_producer_fences_the_old_one(broker):
 
 def test_a_transaction_that_times_out_is_rolled_back(broker):
     create(broker, "t")
-    producer = make_producer(broker, **{"transaction.timeout.ms": 1000})
+    # The client looks for a new topic once a second, and gives a record no longer than the transaction has.
+    producer = make_producer(broker, **{"transaction.timeout.ms": 3000})
     producer.begin_transaction()
     producer.produce("t", "a")
     producer.flush(10)
