@@ -111,7 +111,8 @@ def test_a_static_member_that_stays_away_is_replaced(start):
     members[0].close()
 
 
-@pytest.mark.parametrize("strategy", ["range", "roundrobin", "cooperative-sticky"])
+@pytest.mark.parametrize("strategy", [pytest.param("range", marks=pytest.mark.slow),
+                                      pytest.param("roundrobin", marks=pytest.mark.slow), "cooperative-sticky"])
 def test_members_come_and_go_and_every_record_is_read(start, strategy):
     broker = start()
     settings = {"partition.assignment.strategy": strategy}

@@ -186,7 +186,7 @@ def check_numbers(broker, partitions, told):
     assert told and not missing
 
 
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("seed", [0, pytest.param(1, marks=pytest.mark.slow), pytest.param(2, marks=pytest.mark.slow)])
 def test_kills_leave_transactions_whole(broker, seed):
     create(broker, "t", 3)
     rounds = random.Random(seed)
@@ -208,7 +208,8 @@ def test_kills_leave_transactions_whole(broker, seed):
     check_numbers(broker, 3, told)
 
 
-@pytest.mark.parametrize("commit", [60, 83, 107, 142])
+@pytest.mark.parametrize("commit", [pytest.param(60, marks=pytest.mark.slow), 83,
+                                    pytest.param(107, marks=pytest.mark.slow), 142])
 def test_torn_group_commits_leave_transactions_whole(broker, monkeypatch, commit):
     """Half of a group commit is written: some of the decision, the markers and the completion."""
     create(broker, "t", 3)
