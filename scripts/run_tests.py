@@ -181,11 +181,12 @@ def tsan(run):
 
 
 def fuzz(run):
-    counts = run.build("fuzz")
+    targets = sorted(path.stem for path in (ROOT / "src").rglob("*_fuzz.cc"))
+    counts = run.build("fuzz", *targets)
     if "fuzz" in run.broken_builds:
         return counts
     seconds = os.environ.get("FUZZ_SECONDS", "600")
-    for target in sorted(path.stem for path in (ROOT / "src").rglob("*_fuzz.cc")):
+    for target in targets:
         corpus = ROOT / ".cache/fuzz" / target
         corpus.mkdir(parents=True, exist_ok=True)
         # Two at a time on two cores: libFuzzer's own workers, one log.
