@@ -88,7 +88,8 @@ ColumnBatch::ColumnBatch(std::shared_ptr<const Schema> schema) : schema_(std::mo
 
 size_t ColumnBatch::rows() const {
   if (columns_.empty()) return 0;
-  return std::ranges::min(columns_, {}, &Column::size).size();
+  // Not ranges::min: it returns the column itself, a copy of all its values.
+  return std::ranges::min_element(columns_, {}, &Column::size)->size();
 }
 
 void ColumnBatch::truncate(size_t rows) {
