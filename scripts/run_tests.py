@@ -97,7 +97,7 @@ class Run:
             return Counts()
         report = RESULTS / f"{name}.xml"
         report.unlink(missing_ok=True)
-        status = self.command(name, [PYTHON, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--durations=5",
+        status = self.command(name, [PYTHON, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--durations=5", "-rs",
                                      f"--junitxml={report}", *arguments])
         if not report.is_file():
             return Counts(failed=1)
@@ -157,13 +157,14 @@ def engine(run):
 
 
 def e2e(run):
-    return run.pytest("e2e", "tests/e2e", *([] if run.options.all else ["-m", "not slow"]))
+    # These tests mostly wait: for time-outs, restarts, disks. One more at a time than there are cores.
+    return run.pytest("e2e", "tests/e2e", "-n", run.options.jobs + 1, *([] if run.options.all else ["-m", "not slow"]))
 
 
 def faults(run):
     rounds = os.environ.get("KILL_ROUNDS", "300" if run.options.all else "40")
     run.environment["KILL_ROUNDS"] = rounds
-    return run.pytest("faults", "tests/faults")
+    return run.pytest("faults", "tests/faults", "-n", run.options.jobs)
 
 
 def judges(run):
