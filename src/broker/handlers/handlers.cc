@@ -63,6 +63,8 @@ constexpr Row kRows[] = {
     {ApiKey::kCreateAcls, decode_then<kafka::CreateAclsRequest, handle_create_acls>},
     {ApiKey::kDeleteAcls, decode_then<kafka::DeleteAclsRequest, handle_delete_acls>},
     {ApiKey::kDescribeCluster, decode_then<kafka::DescribeClusterRequest, handle_describe_cluster>},
+    {ApiKey::kDescribeQuorum, decode_then<kafka::DescribeQuorumRequest, handle_describe_quorum>},
+    {ApiKey::kElectLeaders, decode_then<kafka::ElectLeadersRequest, handle_elect_leaders>},
     {ApiKey::kDescribeLogDirs,
      decode_then<kafka::DescribeLogDirsRequest, handle_describe_log_dirs>},
     {ApiKey::kDescribeTopicPartitions,

@@ -33,10 +33,12 @@ void handle_describe_configs(CallPtr call, kafka::DescribeConfigsRequest request
 void handle_describe_groups(CallPtr call, kafka::DescribeGroupsRequest request);
 void handle_describe_log_dirs(CallPtr call, kafka::DescribeLogDirsRequest request);
 void handle_describe_producers(CallPtr call, kafka::DescribeProducersRequest request);
+void handle_describe_quorum(CallPtr call, kafka::DescribeQuorumRequest request);
 void handle_describe_transactions(CallPtr call, kafka::DescribeTransactionsRequest request);
 void handle_describe_topic_partitions(CallPtr call, kafka::DescribeTopicPartitionsRequest request);
 void handle_describe_user_scram_credentials(CallPtr call,
                                             kafka::DescribeUserScramCredentialsRequest request);
+void handle_elect_leaders(CallPtr call, kafka::ElectLeadersRequest request);
 void handle_end_txn(CallPtr call, kafka::EndTxnRequest request);
 void handle_fetch(CallPtr call, kafka::FetchRequest request);
 void handle_find_coordinator(CallPtr call, kafka::FindCoordinatorRequest request);

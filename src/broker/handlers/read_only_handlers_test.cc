@@ -203,6 +203,84 @@ TEST_F(ReadOnlyHandlers, no_partition_is_ever_on_its_way) {
   EXPECT_THAT(response.topics, IsEmpty());
 }
 
+TEST_F(ReadOnlyHandlers, a_quorum_of_one_is_described_in_every_version) {
+  create("events");
+  for (int16_t version = 0; version <= 2; ++version) {
+    kafka::DescribeQuorumRequest request;
+    request.topics.push_back({"__cluster_metadata", {{0}}});
+    const auto response = ask<kafka::DescribeQuorumResponse>(request, version);
+    EXPECT_EQ(response.error_code, ErrorCode::kNone);
+    ASSERT_EQ(response.topics.size(), 1U);
+    const auto& partition = response.topics[0].partitions.at(0);
+    EXPECT_EQ(partition.error_code, ErrorCode::kNone);
+    EXPECT_EQ(partition.leader_id, kNodeId);
+    EXPECT_GT(partition.high_watermark, 0);  // the topic is in it
+    ASSERT_EQ(partition.current_voters.size(), 1U);
+    EXPECT_EQ(partition.current_voters[0].replica_id, kNodeId);
+    EXPECT_EQ(partition.current_voters[0].log_end_offset, partition.high_watermark);
+    EXPECT_THAT(partition.observers, IsEmpty());
+    if (version < 2) continue;
+    EXPECT_EQ(partition.current_voters[0].last_caught_up_timestamp,
+              clock_.wall().time_since_epoch().count());
+    ASSERT_EQ(response.nodes.size(), 1U);
+    EXPECT_EQ(response.nodes[0].listeners.at(0).port, 9092);
+  }
+}
+
+TEST_F(ReadOnlyHandlers, no_other_partition_has_a_quorum) {
+  kafka::DescribeQuorumRequest request;
+  request.topics.push_back({"__cluster_metadata", {{0}, {1}}});
+  request.topics.push_back({"events", {{0}}});
+  const auto response = ask<kafka::DescribeQuorumResponse>(request, 2);
+  EXPECT_EQ(response.error_code, ErrorCode::kNone);
+  ASSERT_EQ(response.topics.size(), 2U);
+  for (const auto& topic : response.topics) {
+    for (const auto& partition : topic.partitions) {
+      EXPECT_EQ(partition.error_code, ErrorCode::kUnknownTopicOrPartition) << topic.topic_name;
+    }
+  }
+  EXPECT_THAT(response.nodes, IsEmpty());
+}
+
+TEST_F(ReadOnlyHandlers, no_election_is_needed_in_any_version) {
+  create("events", 2);
+  for (int16_t version = 0; version <= 2; ++version) {
+    kafka::ElectLeadersRequest request;
+    request.topic_partitions.emplace().push_back({"events", {0, 1, 2}});
+    request.topic_partitions->push_back({"none", {0}});
+    auto response = ask<kafka::ElectLeadersResponse>(request, version);
+    EXPECT_EQ(response.error_code, ErrorCode::kNone);
+    std::vector<ErrorCode> errors;
+    for (const auto& topic : response.replica_election_results) {
+      for (const auto& partition : topic.partition_result) errors.push_back(partition.error_code);
+    }
+    EXPECT_THAT(errors, ElementsAre(ErrorCode::kElectionNotNeeded, ErrorCode::kElectionNotNeeded,
+                                    ErrorCode::kUnknownTopicOrPartition,
+                                    ErrorCode::kUnknownTopicOrPartition));
+    request.topic_partitions.reset();
+    response = ask<kafka::ElectLeadersResponse>(request, version);
+    const auto& all = response.replica_election_results;
+    const auto events =
+        std::ranges::find(all, "events", &kafka::ElectLeadersResponse::Topic::topic);
+    ASSERT_NE(events, all.end());
+    EXPECT_THAT(events->partition_result, IsEmpty());
+  }
+}
+
+TEST_F(ReadOnlyHandlers, an_unknown_kind_of_election_is_refused) {
+  create("events");
+  kafka::ElectLeadersRequest request;
+  request.election_type = 7;
+  request.topic_partitions.emplace().push_back({"events", {0}});
+  auto response = ask<kafka::ElectLeadersResponse>(request, 1);
+  EXPECT_EQ(response.error_code, ErrorCode::kInvalidRequest);
+  EXPECT_EQ(response.replica_election_results.at(0).partition_result.at(0).error_code,
+            ErrorCode::kInvalidRequest);
+  request.topic_partitions.reset();
+  response = ask<kafka::ElectLeadersResponse>(request, 2);
+  EXPECT_EQ(response.error_code, ErrorCode::kInvalidRequest);
+}
+
 TEST_F(ReadOnlyHandlers, acls_are_answered_as_without_an_authorizer_in_every_version) {
   for (int16_t version = 1; version <= 3; ++version) {
     const auto described = ask<kafka::DescribeAclsResponse>(kafka::DescribeAclsRequest(), version);

@@ -16,6 +16,7 @@ size_t size_min(const TypeInfo& type, int16_t version, bool flexible) {
     case Kind::kInt8:
       return 1;
     case Kind::kInt16:
+    case Kind::kUint16:
       return 2;
     case Kind::kInt32:
       return 4;
@@ -115,6 +116,9 @@ class Decoder {
         return;
       case Kind::kInt16:
         store(object, reader_.fixed<int16_t>());
+        return;
+      case Kind::kUint16:
+        store(object, static_cast<uint16_t>(reader_.fixed<int16_t>()));
         return;
       case Kind::kInt32:
         store(object, reader_.fixed<int32_t>());
@@ -283,6 +287,8 @@ class Encoder {
         return writer_.fixed(*static_cast<const int8_t*>(object));
       case Kind::kInt16:
         return writer_.fixed(load<int16_t>(object));
+      case Kind::kUint16:
+        return writer_.fixed(static_cast<int16_t>(load<uint16_t>(object)));
       case Kind::kInt32:
         return writer_.fixed(load<int32_t>(object));
       case Kind::kInt64:

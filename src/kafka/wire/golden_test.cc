@@ -72,6 +72,8 @@ struct JsonWriter {
         return;
       case Kind::kInt16:
         return number<int16_t>(object);
+      case Kind::kUint16:
+        return number<uint16_t>(object);
       case Kind::kInt32:
         return number<int32_t>(object);
       case Kind::kInt64:

@@ -20,6 +20,7 @@
 // data, not code.
 //
 //   bool, int8_t … int64_t, an enum of these   fixed-width, big-endian
+//   uint16_t                                   UINT16
 //   double                                     FLOAT64
 //   std::string                                STRING, or BYTES when described with bytes<>()
 //   TopicId                                    UUID
@@ -61,6 +62,7 @@ enum class Kind : uint8_t {
   kBool,
   kInt8,
   kInt16,
+  kUint16,
   kInt32,
   kInt64,
   kFloat64,
@@ -150,6 +152,11 @@ struct TypeOf<T> {
                                            : Kind::kInt64;
     return {.kind = kind, .size_of = sizeof(T)};
   }
+};
+
+template <>
+struct TypeOf<uint16_t> {
+  static constexpr TypeInfo make() { return {.kind = Kind::kUint16, .size_of = sizeof(uint16_t)}; }
 };
 
 template <>

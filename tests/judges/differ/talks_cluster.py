@@ -36,6 +36,33 @@ def brokers(talk):
         talk.ask("fenced too", includeFencedBrokers=True)
 
 
+@conversation("DescribeQuorum")
+def quorum_of_one(talk):
+    def relations(answer):
+        """Offsets and times of the metadata are each broker's own; how they stand to each other is not."""
+        for partition in (each for topic in answer["topics"] for each in topic["partitions"]):
+            for voter in partition["currentVoters"]:
+                voter["logEndOffset"] -= partition["highWatermark"]
+                for time in ("lastFetchTimestamp", "lastCaughtUpTimestamp"):
+                    if time in voter:
+                        voter[time] = "now" if voter[time] > 10**12 else voter[time]
+            if partition["errorCode"] == 0:
+                partition["highWatermark"] = partition["highWatermark"] > 0
+                partition["leaderEpoch"] = partition["leaderEpoch"] >= 0
+        return answer
+
+    def say(label, *wanted):
+        talk.ask(label, keep=relations, topics=[{"topicName": name, "partitions": [{"partitionIndex": each} for each in partitions]}
+                                for name, partitions in wanted])
+    say("metadata", ("__cluster_metadata", (0,)))
+    say("another partition", ("__cluster_metadata", (1,)))
+    say("two partitions", ("__cluster_metadata", (0, 1)))
+    say("another topic", (talk.own, (0, 3)))
+    say("two topics", ("__cluster_metadata", (0,)), (talk.own, (0,)))
+    say("no partition", ("__cluster_metadata", ()))
+    say("no topic")
+
+
 @conversation("DescribeAcls")
 def none_to_describe(talk):
     talk.ask("all", resourceTypeFilter=1, resourceNameFilter=None, patternTypeFilter=1, principalFilter=None,

@@ -159,6 +159,31 @@ def configs_now(talk, topic, **expected):
     talk.api, talk.version = before, version
 
 
+@conversation("CreateTopics", range(5, 8))
+def created_with_defaults_of_the_broker(talk):
+    def defaults(name, operation, **configs):
+        answer = talk.call("IncrementalAlterConfigs", 1, validateOnly=False, resources=[
+            {"resourceType": 4, "resourceName": name,
+             "configs": [{"name": key.replace("_", "."), "configOperation": operation, "value": value}
+                         for key, value in configs.items()]}])
+        assert answer["responses"][0]["errorCode"] == 0, answer
+    put, delete = 0, 1
+    defaults("", put, log_retention_ms="86400000", log_segment_bytes="2097152")
+    defaults("1", put, log_segment_bytes="3145728")
+    names = ("retention.ms", "segment.bytes", "max.message.bytes")
+
+    def some(answer):
+        return {**answer, "topics": [{**each, "configs": [one for one in each["configs"] if one["name"] in names]}
+                                     for each in answer["topics"]]}
+    try:
+        talk.ask("created", keep=some, timeoutMs=10000, topics=[creation(talk.own)])
+        talk.ask("its own", keep=some, timeoutMs=10000,
+                 topics=[creation(talk.own + "-own", configs=[("segment.bytes", "4194304")])])
+    finally:
+        defaults("1", delete, log_segment_bytes=None)
+        defaults("", delete, log_retention_ms=None, log_segment_bytes=None)
+
+
 @conversation("AlterConfigs")
 def replaced(talk):
     topic = talk.topic(retention_ms="5000")
@@ -250,3 +275,27 @@ def nothing_moves(talk):
     talk.ask("all", topics=None)
     talk.ask("one", topics=[{"name": topic, "partitionIndexes": [0]}])
     talk.ask("unknown", topics=[{"name": talk.own + "-none", "partitionIndexes": [0]}])
+
+
+@conversation("ElectLeaders")
+def no_other_leader(talk):
+    topic = talk.topic(partitions=2)
+
+    def say(label, *wanted, kind=0):
+        typed = {"electionType": kind} if talk.version >= 1 else {}
+        talk.ask(label, timeoutMs=10000, **typed, topicPartitions=[
+            {"topic": name, "partitions": list(partitions)} for name, partitions in wanted])
+    say("preferred", (topic, (0, 1)))
+    say("partition twice", (topic, (0, 0)))
+    say("unknown partition", (topic, (7, -1)))
+    say("unknown topic", (talk.own + "-none", (0,)), ("bad name", (0,)))
+    say("nothing")
+    say("no partitions", (topic, ()))
+    if talk.version >= 1:
+        say("unclean", (topic, (1,)), kind=1)
+        say("unknown kind", (topic, (0, 1)), kind=7)
+
+    def own(answer):
+        return {**answer, "replicaElectionResults":
+                [each for each in answer["replicaElectionResults"] if each["topic"] == topic]}
+    talk.ask("everything", keep=own, timeoutMs=10000, topicPartitions=None)
