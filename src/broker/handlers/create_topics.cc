@@ -1,6 +1,7 @@
 #include <atomic>
 #include <set>
 
+#include "broker/handlers/config_source.h"
 #include "broker/handlers/handlers.h"
 
 namespace freshet::broker {
@@ -13,8 +14,6 @@ using Response = kafka::CreateTopicsResponse;
 
 /// More partitions in one request than any sane client asks for.
 constexpr int32_t kPartitionsPerTopicMax = 10'000;
-constexpr int8_t kSourceTopic = 1;    // KIP-525: DYNAMIC_TOPIC_CONFIG
-constexpr int8_t kSourceDefault = 5;  // DEFAULT_CONFIG
 
 struct Refusal {
   ErrorCode code = ErrorCode::kNone;
@@ -92,17 +91,15 @@ ErrorCode code_of(const Error& error) {
 }
 
 void fill_created(Response::Topic& out, const TopicId& id, int32_t partitions,
-                  const TopicConfigMap& configs) {
+                  const TopicConfigMap& configs, const BrokerConfigs& broker) {
   out.topic_id = id;
   out.num_partitions = partitions;
   out.replication_factor = 1;
   out.configs.emplace();
   for (const TopicConfigInfo& info : topic_config_infos()) {
-    const auto set = configs.find(std::string(info.name));
-    const bool is_set = set != configs.end();
-    out.configs->push_back({std::string(info.name),
-                            is_set ? set->second : std::string(info.default_value), false,
-                            is_set ? kSourceTopic : kSourceDefault, false});
+    auto holds = topic_config_candidates(info, configs, broker).front();
+    out.configs->push_back({std::string(info.name), std::move(holds.value), /*read_only=*/false,
+                            holds.source, /*is_sensitive=*/false});
   }
 }
 
@@ -152,21 +149,24 @@ void handle_create_topics(CallPtr call, kafka::CreateTopicsRequest request) {
         spec.partitions == -1 ? services.options.default_partitions : spec.partitions;
     if (request.validate_only) {
       if (auto checked = services.topics.check(spec); checked) {
-        fill_created(pending->response.topics[i], TopicId(), partitions, spec.configs);
+        fill_created(pending->response.topics[i], TopicId(), partitions, spec.configs,
+                     *services.topics.broker_configs());
       } else {
         pending->refuse(i, {code_of(checked.error()), checked.error().message()});
       }
       continue;
     }
     ++pending->outstanding;
-    services.topics.create(std::move(spec), [pending, i, partitions](Result<TopicPtr> made) {
-      if (made) {
-        fill_created(pending->response.topics[i], (*made)->id, partitions, (*made)->configs);
-      } else {
-        pending->refuse(i, {code_of(made.error()), made.error().message()});
-      }
-      pending->done();
-    });
+    services.topics.create(std::move(spec),
+                           [pending, &services, i, partitions](Result<TopicPtr> made) {
+                             if (made) {
+                               fill_created(pending->response.topics[i], (*made)->id, partitions,
+                                            (*made)->configs, *services.topics.broker_configs());
+                             } else {
+                               pending->refuse(i, {code_of(made.error()), made.error().message()});
+                             }
+                             pending->done();
+                           });
   }
   pending->done();
 }

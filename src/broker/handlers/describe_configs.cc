@@ -2,6 +2,7 @@
 
 #include "broker/broker_config.h"
 #include "broker/handlers/config_alteration.h"
+#include "broker/handlers/config_source.h"
 #include "broker/handlers/handlers.h"
 
 namespace freshet::broker {
@@ -11,19 +12,13 @@ namespace {
 using kafka::ErrorCode;
 using Response = kafka::DescribeConfigsResponse;
 
-constexpr int8_t kSourceTopic = 1;          // DYNAMIC_TOPIC_CONFIG
-constexpr int8_t kSourceBroker = 2;         // DYNAMIC_BROKER_CONFIG
-constexpr int8_t kSourceDefaultBroker = 3;  // DYNAMIC_DEFAULT_BROKER_CONFIG
-constexpr int8_t kSourceStaticBroker = 4;   // STATIC_BROKER_CONFIG
-constexpr int8_t kSourceDefault = 5;        // DEFAULT_CONFIG
-
 bool is_wanted(const kafka::DescribeConfigsRequest::Resource& resource, std::string_view name) {
   return !resource.configuration_keys || std::ranges::find(*resource.configuration_keys, name) !=
                                              resource.configuration_keys->end();
 }
 
-// Where a value may come from, the strongest first: KIP-226's synonyms. The first one holds.
-using Candidates = std::vector<Response::Synonym>;
+// The strongest first; KIP-226 calls them synonyms.
+using Candidates = std::vector<ConfigCandidate>;
 
 Response::Config make_config(std::string_view name, const Candidates& candidates, ConfigType type,
                              std::string_view documentation,
@@ -34,20 +29,12 @@ Response::Config make_config(std::string_view name, const Candidates& candidates
   config.config_source = candidates.front().source;
   config.config_type = static_cast<int8_t>(type);
   if (request.include_documentation) config.documentation = std::string(documentation);
-  if (request.include_synonyms) config.synonyms = candidates;
+  if (request.include_synonyms) {
+    for (const auto& [name, value, source] : candidates) {
+      config.synonyms.push_back({name, value, source});
+    }
+  }
   return config;
-}
-
-// The broker's values of a config that can be changed at run time, with its default at the end.
-void add_broker_candidates(const BrokerConfigs& configs, const std::string& name,
-                           std::string_view default_value, Candidates& candidates) {
-  if (const auto set = configs.for_node.find(name); set != configs.for_node.end()) {
-    candidates.push_back({name, set->second, kSourceBroker});
-  }
-  if (const auto set = configs.for_all.find(name); set != configs.for_all.end()) {
-    candidates.push_back({name, set->second, kSourceDefaultBroker});
-  }
-  candidates.push_back({name, std::string(default_value), kSourceDefault});
 }
 
 void describe_topic(const Services& services, const kafka::DescribeConfigsRequest& request,
@@ -65,22 +52,11 @@ void describe_topic(const Services& services, const kafka::DescribeConfigsReques
   for (const TopicConfigInfo& info : topic_config_infos()) {
     if (!is_wanted(resource, info.name)) continue;
     const std::string name(info.name);
-    Candidates candidates;
-    if (const auto set = topic->configs.find(name); set != topic->configs.end()) {
-      candidates.push_back({name, set->second, kSourceTopic});
-    }
-    if (!info.broker_name.empty()) {
-      add_broker_candidates(*broker_configs, std::string(info.broker_name), info.default_value,
-                            candidates);
-    } else if (candidates.empty()) {
-      // A default without a name at the broker is no synonym of anything.
-      auto config = make_config(name, {{name, std::string(info.default_value), kSourceDefault}},
-                                info.type, info.documentation, request);
-      config.synonyms.clear();
-      out.configs.push_back(std::move(config));
-      continue;
-    }
-    out.configs.push_back(make_config(name, candidates, info.type, info.documentation, request));
+    const auto candidates = topic_config_candidates(info, topic->configs, *broker_configs);
+    auto config = make_config(name, candidates, info.type, info.documentation, request);
+    // A default without a name at the broker is no synonym of anything.
+    if (info.broker_name.empty() && config.config_source == kSourceDefault) config.synonyms.clear();
+    out.configs.push_back(std::move(config));
   }
 }
 
@@ -95,7 +71,7 @@ void describe_dynamic(const Services& services, const kafka::DescribeConfigsRequ
     const std::string name(info.name);
     Candidates candidates;
     if (!resource.resource_name.empty()) {
-      add_broker_candidates(*configs, name, info.default_value, candidates);
+      candidates = broker_config_candidates(*configs, name, info.default_value);
     } else if (const auto set = configs->for_all.find(name); set != configs->for_all.end()) {
       candidates.push_back({name, set->second, kSourceDefaultBroker});
     } else {

@@ -34,6 +34,34 @@ TEST_F(TopicHandlers, a_name_that_is_there_twice_is_refused_once) {
   EXPECT_EQ(response.topics[1].error_code, ErrorCode::kNone);
 }
 
+TEST_F(TopicHandlers, the_answer_to_a_creation_names_what_holds_and_where_it_comes_from) {
+  kafka::IncrementalAlterConfigsRequest alter;
+  alter.resources.push_back(
+      {4, "", {{"log.retention.ms", 0, "5000"}, {"log.segment.bytes", 0, "2097152"}}});
+  alter.resources.push_back({4, "1", {{"log.segment.bytes", 0, "3145728"}}});
+  for (const auto& altered : ask<kafka::IncrementalAlterConfigsResponse>(alter, 1).responses) {
+    ASSERT_EQ(altered.error_code, ErrorCode::kNone) << altered.error_message.value_or("");
+  }
+  for (const bool validate_only : {true, false}) {
+    kafka::CreateTopicsRequest request;
+    request.validate_only = validate_only;
+    auto& topic = request.topics.emplace_back();
+    topic.name = "events";
+    topic.num_partitions = 1;
+    topic.replication_factor = 1;
+    topic.configs.push_back({"cleanup.policy", "compact"});
+    const auto response = ask<kafka::CreateTopicsResponse>(request, 7);
+    std::map<std::string, std::pair<std::string, int>> found;
+    for (const auto& config : *response.topics.at(0).configs) {
+      found[config.name] = {config.value.value_or(""), config.config_source};
+    }
+    EXPECT_EQ(found["cleanup.policy"], std::pair(std::string("compact"), 1));
+    EXPECT_EQ(found["segment.bytes"], std::pair(std::string("3145728"), 2));  // of this broker
+    EXPECT_EQ(found["retention.ms"], std::pair(std::string("5000"), 3));      // of every broker
+    EXPECT_EQ(found["max.message.bytes"], std::pair(std::string("1048588"), 5));
+  }
+}
+
 TEST_F(TopicHandlers, a_topic_that_is_to_grow_twice_is_refused_once) {
   create("events");
   for (int16_t version = 0; version <= 3; ++version) {
