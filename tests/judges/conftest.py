@@ -26,6 +26,15 @@ VERDICTS = collections.defaultdict(lambda: collections.defaultdict(dict))
 class Freshet(BrokerProcess):
     name = "freshet"
 
+    def start(self, **options):
+        self.options = options
+        return super().start(**options)
+
+    def restart(self):
+        """SIGKILL, and again on the same port and directory."""
+        self.kill()
+        return super().start(**{**self.options, "port": self.port})
+
     def alive(self):
         return self.process.poll() is None
 

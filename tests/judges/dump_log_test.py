@@ -1,5 +1,6 @@
 """What compaction and transactions leave on disk, read by Apache Kafka's DumpLogSegments."""
 
+import re
 import subprocess
 
 import pytest
@@ -15,8 +16,8 @@ KEYS, RECORDS = 50, 6000
 
 
 @pytest.fixture(scope="module")
-def partition(tmp_path_factory):
-    """The directory of a compacted partition that is not used any more."""
+def directories(tmp_path_factory):
+    """Directories by topic, of partitions that are not used any more; one of them is compacted."""
     try:
         sources.kafka()
     except sources.Missing as missing:
@@ -27,26 +28,29 @@ def partition(tmp_path_factory):
               "index.interval.bytes": "500", "delete.retention.ms": "60000"}
     for made in admin.create_topics([NewTopic("compacted", 1, 1, config=config)]).values():
         made.result()
-    produce(broker.address)
-    directory = next(broker.directory.rglob("compacted-0"))
+    for made in admin.create_topics([NewTopic("plain", 1, 1, config={"segment.bytes": "60000"})]).values():
+        made.result()
+    produce(broker.address, "compacted")
+    produce(broker.address, "plain")
+    found = {topic: next(broker.directory.rglob(f"{topic}-0")) for topic in ("compacted", "plain")}
 
     def compacted():
-        files = sorted(directory.glob("*.log"))
+        files = sorted(found["compacted"].glob("*.log"))
         return len(files) > 1 and sum(file.stat().st_size for file in files[:-1]) < 40_000
     wait_until(compacted, "the topic to be compacted", 30)
     broker.close()
-    return directory
+    return found
 
 
-def produce(address):
-    producer = Producer({"bootstrap.servers": address, "transactional.id": "dump", "linger.ms": 1,
+def produce(address, topic):
+    producer = Producer({"bootstrap.servers": address, "transactional.id": f"dump-{topic}", "linger.ms": 1,
                          "batch.num.messages": 50, "compression.type": "lz4"})
     producer.init_transactions()
     for start in range(0, RECORDS, 500):
         producer.begin_transaction()
         for i in range(start, start + 500):
             # A tombstone now and then, and every third transaction is rolled back.
-            producer.produce("compacted", key=f"key {i % KEYS}", value=None if i % 97 == 0 else f"value {i}")
+            producer.produce(topic, key=f"key {i % KEYS}", value=None if i % 97 == 0 else f"value {i}")
         if start // 500 % 3 == 2:
             producer.abort_transaction()
         else:
@@ -63,7 +67,27 @@ def dump(files, *options):
     return text
 
 
-def test_segments(partition):
-    text = dump(sorted(partition.glob("*.log")), "--deep-iteration", "--print-data-log")
+def test_segments(directories):
+    text = dump(sorted(directories["compacted"].glob("*.log")), "--deep-iteration", "--print-data-log")
     assert "isvalid: true" in text and "endTxnMarker: COMMIT" in text
     assert "key 7" in text and "deleteHorizonMs: OptionalLong[" in text
+
+
+def test_transaction_indexes(directories):
+    """Four of twelve transactions were rolled back; each begins where the marker of the one before it lies, plus one."""
+    text = dump(sorted(directories["plain"].glob("*.txnindex")))
+    found = [tuple(map(int, each)) for each in
+             re.findall(r"firstOffset: (\d+) lastOffset: (\d+) lastStableOffset: (\d+)", text)]
+    aborted = [501 * each for each in range(RECORDS // 500) if each % 3 == 2]
+    assert found == [(first, first + 500, first + 501) for first in aborted]
+
+
+def test_producer_snapshots(directories):
+    for topic, directory in directories.items():
+        files = sorted(directory.glob("*.snapshot"))
+        assert files, f"{topic} has no snapshot of its producers"
+        text = dump(files)
+        states = re.findall(r"producerId: (\d+) producerEpoch: (\d+) .*?currentTxnFirstOffset: (\S+)", text)
+        assert len(states) == len(files), text
+        # The newest is of the end of the log, with every transaction ended.
+        assert states[-1][2] in ("None", "OptionalLong.empty"), text

@@ -54,7 +54,6 @@ class KafkaNode:
         self.port = 0
 
     def start(self, **settings):
-        home = sources.kafka()
         self.directory.mkdir(parents=True, exist_ok=True)
         self.port, controller = free_port(), free_port()
         lines = {**SETTINGS, "listeners": f"PLAINTEXT://127.0.0.1:{self.port},CONTROLLER://127.0.0.1:{controller}",
@@ -63,13 +62,24 @@ class KafkaNode:
                  **{key.replace("_", "."): value for key, value in settings.items()}}
         file = self.directory / "server.properties"
         file.write_text("".join(f"{key}={value}\n" for key, value in lines.items()))
+        with open(self.directory / "log", "a", encoding="utf-8") as log:
+            subprocess.run(java("kafka.tools.StorageTool", "format", "-t", CLUSTER_ID, "-c", file), stdout=log,
+                           stderr=log, check=True)
+        return self.launch()
+
+    def restart(self):
+        """SIGKILL, and again on the same port and directory."""
+        self.process.kill()
+        self.process.wait(20)
+        return self.launch()
+
+    def launch(self):
+        home = sources.kafka()
         log = open(self.directory / "log", "a", encoding="utf-8")
-        subprocess.run(java("kafka.tools.StorageTool", "format", "-t", CLUSTER_ID, "-c", file), stdout=log,
-                       stderr=log, check=True)
         # Not java(): a server wants the full compiler and the concurrent collector.
         self.process = subprocess.Popen(
             ["java", "-Xmx1g", "-Xms256m", "-XX:+UseG1GC", f"-Dlog4j2.configurationFile={home}/log4j2.properties",
-             "-cp", f"{home}/lib/*", "kafka.Kafka", file], stdout=log, stderr=log, cwd=self.directory)
+             "-cp", f"{home}/lib/*", "kafka.Kafka", self.directory / "server.properties"], stdout=log, stderr=log, cwd=self.directory)
         try:
             wait_until(lambda: self.answers() or self.process.poll() is not None, "Apache Kafka to answer", 90)
         except AssertionError:
