@@ -33,9 +33,10 @@ judges: setup ## foreign test suites and clients, ours and Apache Kafka side by 
 	@scripts/build release broker_for_tests
 	@JUDGES_TARGETS=freshet,kafka JUDGES_RECORD=1 $(PYTHON) scripts/run_tests.py --jobs $(JOBS) --all judges
 
-bench: build ## speed from log to table, and of a restart; more: build/freshet bench --help
+bench: build ## log to table, restart, and the broker beside Apache Kafka; more: build/freshet bench --help
 	@build/freshet bench ingest
 	@$(PYTHON) bench/restart.py
+	@$(PYTHON) bench/broker.py
 
 fmt: setup ## format C++ sources in place
 	@git ls-files -z --cached --others --exclude-standard 'src/*.h' 'src/*.cc' 'tests/*.cc' | \
