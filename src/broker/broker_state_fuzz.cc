@@ -2,7 +2,9 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <vector>
 
+#include "base/check.h"
 #include "broker/groups/offsets_schema.h"
 #include "broker/produced_batch.h"
 #include "broker/transactions/transaction_schema.h"
@@ -25,8 +27,10 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   settings.compacted = size % 2 == 0;
   settings.log_append_time = size % 3 == 0;
   std::string batch(bytes);
+  std::vector<RefusedRecord> refused;
   const auto accepted =
-      accept_produced_batch({batch.data(), batch.size()}, settings, 1'700'000'000'000);
+      accept_produced_batch({batch.data(), batch.size()}, settings, 1'700'000'000'000, refused);
+  FRESHET_CHECK(!accepted || refused.empty(), "an accepted batch has no refused records");
   if (!accepted) static_cast<void>(produced_batch_error_code(accepted.error()));
   return 0;
 }

@@ -334,6 +334,28 @@ TEST_F(Handlers, refused_batches) {
   EXPECT_EQ(produce("t", good, 2).error_code, ErrorCode::kUnsupportedForMessageFormat);
 }
 
+TEST_F(Handlers, a_refused_batch_names_the_records_that_are_to_blame) {
+  create("t");
+  create("compacted", 1, {{"cleanup.policy", "compact"}});
+  const auto blamed = [&](const std::string& topic, const std::string& bytes) {
+    std::vector<int32_t> indexes;
+    for (const auto& error : produce(topic, bytes, 8).record_errors) {
+      EXPECT_FALSE(error.batch_index_error_message->empty());
+      indexes.push_back(error.batch_index);
+    }
+    return indexes;
+  };
+  kafka::RecordBatchBuilder some_keyless;
+  for (int i = 0; i < 5; ++i) {
+    some_keyless.append(now_ms(), i % 2 == 0 ? std::optional<std::string_view>("k") : std::nullopt,
+                        "v");
+  }
+  EXPECT_EQ(blamed("compacted", some_keyless.build()), (std::vector{1, 3}));
+  const int64_t later = now_ms() + 7'200'000;
+  EXPECT_EQ(blamed("t", batch({{now_ms(), "a"}, {now_ms(), "b"}, {later, "c"}})), std::vector{2});
+  EXPECT_TRUE(blamed("nowhere", batch({{now_ms(), "a"}})).empty());
+}
+
 TEST_F(Handlers, acks_0_gets_no_frame_and_a_closed_connection_on_error) {
   create("t");
   const std::string good = batch({{now_ms(), "a"}});

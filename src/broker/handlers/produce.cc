@@ -108,7 +108,9 @@ void produce_to(const std::shared_ptr<Pending>& pending, const TopicPtr& topic,
   // The view points into the frame of this call, which nobody else looks at.
   const std::span<char> bytes(const_cast<char*>(records.data()), records.size());
   const int64_t now_ms = pending->call->services().clock.wall().time_since_epoch().count();
-  if (auto accepted = accept_produced_batch(bytes, topic->settings, now_ms); !accepted) {
+  std::vector<RefusedRecord> refused;
+  if (auto accepted = accept_produced_batch(bytes, topic->settings, now_ms, refused); !accepted) {
+    for (auto& [index, reason] : refused) out.record_errors.push_back({index, std::move(reason)});
     return pending->refuse(
         out, {produced_batch_error_code(accepted.error()), accepted.error().message()});
   }

@@ -1,5 +1,7 @@
 """Produce, Fetch, ListOffsets, OffsetForLeaderEpoch and DeleteRecords."""
 
+import time
+
 import record_batches
 from conversation import conversation
 from wire_schema import Message
@@ -44,6 +46,20 @@ def refused(talk):
         partition = 5 if label == "unknown partition" else 0
         talk.ask(label, **produce_body(talk, name, data, partition=partition))
     talk.ask("acks 7", **produce_body(talk, topic, good, acks=7))
+
+
+@conversation("Produce", range(3, 12))
+def single_records_refused(talk):
+    """Some of a batch, for which it is refused as a whole; from version 8 on the answer says which."""
+    keyless = [(1000 + index, None if index % 3 else b"k", b"v") for index in range(6)]
+    now = int(time.time() * 1000)
+    ahead = [(now, b"k", b"v"), (now + 7_200_000, b"k", b"v"), (now + 1, b"k", b"v"), (now + 7_200_001, b"k", b"v")]
+    compacted, bounded = talk.topic("-compacted", cleanup_policy="compact"), talk.topic(
+        "-bounded", message_timestamp_before_max_ms="60000")
+    talk.ask("no keys", **produce_body(talk, compacted, record_batches.batch(keyless)))
+    talk.ask("ahead of time", **produce_body(talk, compacted, record_batches.batch(ahead)))
+    talk.ask("too old", **produce_body(talk, bounded, record_batches.batch(
+        [(now - 120_000, b"k", b"v"), (now, b"k", b"v"), (now - 90_000, b"k", b"v")])))
 
 
 @conversation("Produce", range(3, 12))
