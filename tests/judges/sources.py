@@ -21,6 +21,8 @@ LIBRDKAFKA = "2.0.2"  # Debian source package, revision 1
 KAFKA = "4.3.1"
 FRANZ_GO = "1.22.2"
 SARAMA = "1.61.1"
+# The module proxy refuses danielqsj/kafka_exporter itself; this is a copy of it, program and all.
+KAFKA_EXPORTER = "0.0.0-20240409084445-5e3488ad9f9a"
 CONFLUENT_JAVASCRIPT = "1.10.1"  # carries the librdkafka of LIBRDKAFKA_NEW
 LIBRDKAFKA_NEW = "2.15.1"
 KAFKAJS = "2.2.4"
@@ -251,6 +253,18 @@ def sarama():
     return program
 
 
+def kafka_exporter():
+    """The program that serves Prometheus the lag of consumer groups."""
+    module = "github.com/grafana/kafka_exporter"
+
+    def fetch(directory):
+        need("go")
+        call(directory, "go", "mod", "init", "judge")
+        call(directory, "go", "get", f"{module}@v{KAFKA_EXPORTER}")
+    return prepared(f"kafka_exporter-{KAFKA_EXPORTER}", fetch,
+                    lambda d: call(d, "go", "build", "-o", d / "kafka_exporter", module)) / "kafka_exporter"
+
+
 # npm -----------------------------------------------------------------------------------------------------
 
 
@@ -277,9 +291,13 @@ def build_confluent_javascript(directory):
     if not (headers / "include/node/node.h").exists():
         raise Missing("the headers of node.js (include/node/node.h) are not installed")
     package = directory / "node_modules/@confluentinc/kafka-javascript"
-    call(package, "npx", "--no-install", "node-gyp", "rebuild", f"--nodedir={headers}", f"-j{JOBS}",
-         # Linked statically it would fetch the sources of its dependencies from outside the registries.
-         CKJS_LINKING="dynamic", PATH=f"{directory}/node_modules/.bin:{os.environ['PATH']}")
+    # Linked statically it would fetch the sources of its dependencies from outside the registries.
+    environment = {"CKJS_LINKING": "dynamic", "PATH": f"{directory}/node_modules/.bin:{os.environ['PATH']}"}
+    # Its librdkafka first: the rules of the package want a file of it that they make too late, and know no -j.
+    call(package, "./configure", **environment)
+    call(package, "make", f"-j{JOBS}", "-C", "deps/librdkafka", "libs", "install-subdirs", **environment)
+    call(package, "npx", "--no-install", "node-gyp", "configure", f"--nodedir={headers}", **environment)
+    call(package, "npx", "--no-install", "node-gyp", "build", f"--nodedir={headers}", f"-j{JOBS}", **environment)
 
 
 def confluent_javascript():
@@ -306,8 +324,8 @@ def confluent_python():
 
 
 ALL = {function.__name__: function for function in (
-    librdkafka, rdkafka_performance, kafka, franz_go, kafkajs, platformatic, aiokafka, confluent_python, sarama, librdkafka_new,
-    confluent_javascript)}
+    librdkafka, rdkafka_performance, kafka, franz_go, kafkajs, platformatic, aiokafka, confluent_python, sarama,
+    kafka_exporter, librdkafka_new, confluent_javascript)}
 
 
 def main():
