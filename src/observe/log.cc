@@ -8,18 +8,11 @@
 #include <chrono>
 #include <ctime>
 #include <mutex>
-#include <unordered_map>
+
+#include "observe/repeat_limit.h"
 
 namespace freshet {
 namespace {
-
-using std::chrono::steady_clock;
-
-// A sentence of one logger may appear this often in a window; what comes on top is counted and
-// reported with the first line of a later window.
-constexpr uint64_t kRepeatsMax = 10;
-constexpr auto kRepeatWindow = std::chrono::seconds(10);
-constexpr size_t kSentencesMax = 4096;
 
 std::atomic<LogLevel> current_level{LogLevel::kWarn};
 std::atomic<LogFormat> current_format{LogFormat::kText};
@@ -92,37 +85,6 @@ std::string timestamp() {
                      since_epoch % 1000);
 }
 
-// Decides which of many equal warnings and errors are written.
-class RepeatLimit {
- public:
-  // False: swallow this one. Else `swallowed` is what an earlier window kept back.
-  bool admit(std::string key, uint64_t& swallowed) {
-    const auto now = steady_clock::now();
-    const std::scoped_lock lock(mutex_);
-    if (sentences_.size() >= kSentencesMax) sentences_.clear();
-    auto& sentence = sentences_[std::move(key)];
-    if (now - sentence.window_start >= kRepeatWindow || sentence.seen == 0) {
-      swallowed = sentence.seen > kRepeatsMax ? sentence.seen - kRepeatsMax : 0;
-      sentence = {now, 1};
-      return true;
-    }
-    return ++sentence.seen <= kRepeatsMax;
-  }
-
-  void clear() {
-    const std::scoped_lock lock(mutex_);
-    sentences_.clear();
-  }
-
- private:
-  struct Sentence {
-    steady_clock::time_point window_start;
-    uint64_t seen = 0;
-  };
-  std::mutex mutex_;
-  std::unordered_map<std::string, Sentence> sentences_;
-};
-
 // Never destroyed: threads may still log while the process ends.
 RepeatLimit& repeat_limit() {
   static auto* limit = new RepeatLimit;
@@ -169,10 +131,12 @@ Logger Logger::with(std::string_view key, std::string_view value) const {
 
 void Logger::write(LogLevel level, std::string_view sentence, const Field* fields,
                    size_t count) const {
-  uint64_t swallowed = 0;
+  uint64_t held_back = 0;
   if (level >= LogLevel::kWarn) {
     std::string key = fmt::format("{}{}|{}|{}", module_, prefix_text_, level_name(level), sentence);
-    if (!repeat_limit().admit(std::move(key), swallowed)) return;
+    const auto admitted = repeat_limit().admit(std::move(key), std::chrono::steady_clock::now());
+    if (!admitted) return;
+    held_back = *admitted;
   }
   std::string line;
   line.reserve(256);
@@ -188,7 +152,7 @@ void Logger::write(LogLevel level, std::string_view sentence, const Field* field
       line += ':';
       append_json(line, fields[i].value);
     }
-    if (swallowed > 0) line += fmt::format(",\"suppressed\":{}", swallowed);
+    if (held_back > 0) line += fmt::format(",\"suppressed\":{}", held_back);
     line += "}\n";
   } else {
     line += fmt::format("time={} level={} module=", timestamp(), level_name(level));
@@ -202,7 +166,7 @@ void Logger::write(LogLevel level, std::string_view sentence, const Field* field
       line += '=';
       append_text(line, fields[i].value);
     }
-    if (swallowed > 0) line += fmt::format(" suppressed={}", swallowed);
+    if (held_back > 0) line += fmt::format(" suppressed={}", held_back);
     line += '\n';
   }
   write_line(line);
