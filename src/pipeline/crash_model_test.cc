@@ -9,6 +9,10 @@
 #include "pipeline/column_plan.h"
 #include "pipeline/commit_metadata.h"
 #include "pipeline/partition_worker.h"
+#include "pipeline/testing/incarnation.h"
+#include "pipeline/testing/memory_consumer.h"
+#include "pipeline/testing/memory_producer.h"
+#include "pipeline/testing/memory_sink.h"
 #include "pipeline/testing/memory_world.h"
 
 namespace freshet::pipeline {

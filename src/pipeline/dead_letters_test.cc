@@ -4,6 +4,8 @@
 #include <gtest/gtest.h>
 
 #include "kafka/record_iterator.h"
+#include "pipeline/testing/incarnation.h"
+#include "pipeline/testing/memory_producer.h"
 #include "pipeline/testing/memory_world.h"
 
 namespace freshet::pipeline {

@@ -7,6 +7,9 @@
 
 #include "observe/log.h"
 #include "pipeline/pipeline.h"
+#include "pipeline/testing/incarnation.h"
+#include "pipeline/testing/memory_consumer.h"
+#include "pipeline/testing/memory_producer.h"
 #include "pipeline/testing/memory_world.h"
 #include "pipeline/verify.h"
 #include "warehouse/testing/engine_fixture.h"

@@ -8,6 +8,10 @@
 #include <thread>
 
 #include "observe/log.h"
+#include "pipeline/testing/incarnation.h"
+#include "pipeline/testing/memory_consumer.h"
+#include "pipeline/testing/memory_producer.h"
+#include "pipeline/testing/memory_sink.h"
 #include "pipeline/testing/memory_world.h"
 #include "pipeline/verify.h"
 

@@ -5,6 +5,10 @@
 
 #include "pipeline/commit_metadata.h"
 #include "pipeline/dead_letters.h"
+#include "pipeline/testing/incarnation.h"
+#include "pipeline/testing/memory_consumer.h"
+#include "pipeline/testing/memory_producer.h"
+#include "pipeline/testing/memory_sink.h"
 #include "pipeline/testing/memory_world.h"
 
 namespace freshet::pipeline {
