@@ -5,10 +5,12 @@ dies; it starts again (sometimes dying in recovery first) and runs until all is 
 0 missing and 0 doubled, a count of its own over the provenance columns must agree, and the sums of the
 materialized views must equal those of the table.
 
-KILL_ROUNDS (default 40) in all, KILL_SEED picks the deaths. The last tests switch one guard off and must see
-the harm, which proves that the oracle can see it.
+KILL_ROUNDS (default 40) in all, KILL_SEED picks the deaths. How often the process died at which step is in the
+report (properties `deaths`). The last tests switch one guard off and must see the harm, which proves
+that the oracle can see it.
 """
 
+import collections
 import json
 import os
 import random
@@ -87,11 +89,14 @@ class Victim:
         return False
 
     def die_after(self, seconds):
+        """True if the process was killed; false if it came to its end first."""
         process = self.platform.launch("--until-done", env=self.env).process
         try:
             process.wait(seconds)
         except subprocess.TimeoutExpired:
             self.platform.kill()
+            return True
+        return False
 
     def recover(self):
         """Runs until all is done; the verdict of the run."""
@@ -116,37 +121,41 @@ class Victim:
         return "; ".join(found)
 
 
-def plan_death(rng):
-    """(what, how) of the next death."""
-    kind = rng.random()
-    if kind < 0.70:
-        return rng.choice(PIPELINE_POINTS), rng.randint(1, 20)
-    if kind < 0.85:
-        return "mid_append", rng.randint(1, 60)
-    return "moment", rng.uniform(0.1, 0.8)
+def plan_deaths(rng):
+    """(step, how) of one death after another: eight in a row have every step once, in any order."""
+    while True:
+        steps = [*PIPELINE_POINTS, "mid_append", "moment"]
+        rng.shuffle(steps)
+        for step in steps:
+            if step == "moment":
+                yield step, rng.uniform(0.1, 0.8)
+            else:
+                yield step, rng.randint(1, 60 if step == "mid_append" else 20)
 
 
 VARIANTS = [("plain", 0), ("partitioned", 0), ("plain", 2), ("partitioned", 2), ("replacing", 0)]
 
 
 @pytest.mark.parametrize("engine, views", VARIANTS)
-def test_nothing_is_lost_or_doubled(platform, engine, views):
+def test_nothing_is_lost_or_doubled(platform, record_testsuite_property, engine, views):
     victim = Victim(platform, ENGINES[engine], views)
     rng = random.Random(f"{SEED}-{engine}-{views}")
-    deaths = 0
+    plan = plan_deaths(rng)
+    tries, deaths = collections.Counter(), collections.Counter()
     for number in range(max(1, ROUNDS // len(VARIANTS))):
         victim.more_events()
-        what, how = plan_death(rng)
-        if what == "moment":
-            victim.die_after(how)
-            deaths += 1
-        else:
-            deaths += victim.die_at(what, how)
+        step, how = next(plan)
+        tries[step] += 1
+        deaths[step] += victim.die_after(how) if step == "moment" else victim.die_at(step, how)
         if rng.random() < 0.25:
-            deaths += victim.die_at("mid_recovery", 1)
+            tries["mid_recovery"] += 1
+            deaths["mid_recovery"] += victim.die_at("mid_recovery", 1)
         harm = victim.harm()
-        assert not harm, f"seed {SEED}, round {number}, death at {what} ({how}): {harm}\n{victim.platform.log()}"
-    assert deaths > 0
+        assert not harm, f"seed {SEED}, round {number}, death at {step} ({how}): {harm}\n{victim.platform.log()}"
+    record_testsuite_property(f"{engine}-{views} rounds", sum(tries.values()) - tries["mid_recovery"])
+    record_testsuite_property(f"{engine}-{views} deaths", json.dumps(deaths))
+    survived = [step for step in tries if tries[step] >= 4 and deaths[step] == 0]
+    assert not survived, f"seed {SEED}: the process never died at {survived}: {dict(tries)} tries, {dict(deaths)} deaths"
 
 
 def test_the_oracle_sees_a_missing_intent(platform):
