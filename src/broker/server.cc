@@ -196,16 +196,10 @@ Result<std::unique_ptr<Server>> Server::start(Services& services, io::IoThreads&
   if (security.tls.wanted()) {
     FRESHET_ASSIGN(tls, io::TlsContext::load(security.tls));
   }
-  auto listening = io::listen_tcp("Kafka", options.host, options.port, io::Reach::kAnywhere);
-  if (!listening) {
-    if (listening.error().code() != Errc::kAlreadyExists) {
-      return std::unexpected(std::move(listening).error());
-    }
-    return fail(Errc::kAlreadyExists, "{}; choose other ports with {}", listening.error().message(),
-                options.port_flag);
-  }
+  FRESHET_ASSIGN(auto listening,
+                 io::listen_tcp("Kafka", options.host, options.port, io::Reach::kAnywhere));
   auto state = std::make_unique<State>(services, threads);
-  state->port = listening->port();
+  state->port = listening.port();
   state->listener.tls = std::move(tls);
   state->listener.mechanisms = security.mechanisms;
   if (!security.mechanisms.empty()) {
@@ -215,7 +209,7 @@ Result<std::unique_ptr<Server>> Server::start(Services& services, io::IoThreads&
   }
   boost::system::error_code error;
   const bool v6 = options.host.contains(':');
-  state->acceptor.assign(v6 ? asio::ip::tcp::v6() : asio::ip::tcp::v4(), listening->release(),
+  state->acceptor.assign(v6 ? asio::ip::tcp::v6() : asio::ip::tcp::v4(), listening.release(),
                          error);
   if (error) return fail(Errc::kIo, "port {}: {}", state->port, error.message());
   services.advertised_port = state->port;
