@@ -13,7 +13,7 @@ import freshet
 TEN_MISTAKES = """
 platfrom: demo
 topics: { events: { partitions: none } }
-tables: CREATE TABLE x
+tables: [CREATE TABL t.x (id UInt8)]
 sources:
   a: { generate: { kind: evnts, count: many, rate: fast }, to: events }
   b: { file: { }, to: events }
@@ -45,7 +45,7 @@ def test_ten_mistakes_are_ten_errors(tmp_path):
     assert len(errors) >= 10, done.stderr
     assert all(re.match(rf"{re.escape(str(file))}:\d+:\d+: error: ", line) for line in errors
                if "required" not in line and "missing" not in line), done.stderr
-    assert "did you mean" in done.stderr and "platform" in done.stderr
+    assert "did you mean" in done.stderr and "platform" in done.stderr and '"TABL"' in done.stderr
     up = freshet.run("up", file, "--data-dir", tmp_path / "data", status=1)
     assert up.stderr.count(": error: ") == len(errors)
     assert not (tmp_path / "data").exists()
@@ -81,7 +81,8 @@ def test_a_taken_port_is_named_with_the_flag_that_helps(tmp_path):
         if not 0 < offset < 50_000:
             pytest.skip("the free port is out of reach of --port-offset")
         done = freshet.run("up", file, "--data-dir", tmp_path / "data", "--port-offset", offset, status=1)
-    assert str(offset + 9092) in done.stderr and "--port-offset" in done.stderr
+    assert str(offset + 9092) in done.stderr and done.stderr.count("--port-offset") == 1
+    assert len(done.stderr.strip().splitlines()) == 1
     assert str(os.getpid()) in done.stderr
 
 

@@ -6,7 +6,7 @@
 
 #include "app/command_tree.h"
 #include "app/commands/commands.h"
-#include "config/load_platform.h"
+#include "app/platform_file.h"
 #include "config/reference.h"
 
 namespace freshet::app {
@@ -34,7 +34,7 @@ std::string summary(const config::Platform& platform) {
 }
 
 int check_file(const std::string& file, OutputFormat output) {
-  const config::LoadedPlatform loaded = config::load_platform_file(file);
+  const config::LoadedPlatform loaded = read_platform_file(file);
   const bool failed = loaded.problems.has_errors();
   if (output != OutputFormat::kTable) {
     std::fputs(list_problems(loaded.problems).print(output).c_str(), stdout);

@@ -8,6 +8,7 @@
 
 #include "app/command_tree.h"
 #include "app/commands/commands.h"
+#include "app/platform_file.h"
 #include "app/platform_runtime.h"
 #include "app/platform_server.h"
 #include "app/ports.h"
@@ -18,7 +19,6 @@
 #include "app/verdict_report.h"
 #include "app/warehouse_query.h"
 #include "base/clock_jump.h"
-#include "config/load_platform.h"
 
 namespace freshet::app {
 namespace {
@@ -49,7 +49,7 @@ Result<config::Platform> load(const UpArguments& arguments) {
   if (file.empty()) {
     FRESHET_ASSIGN(file, demo_file());
   }
-  auto loaded = config::load_platform_file(file);
+  auto loaded = read_platform_file(file);
   if (loaded.problems.has_errors()) {
     // All of them, one line each, as `freshet check` prints them.
     std::fputs(loaded.problems.to_string().c_str(), stderr);
