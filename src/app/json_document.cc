@@ -4,6 +4,19 @@
 #include <limits>
 
 namespace freshet::app {
+namespace {
+
+/// "a, b" for strings; the JSON text if anything else is among them.
+std::string list_text(const boost::json::array& list) {
+  std::string out;
+  for (const auto& element : list) {
+    if (!element.is_string()) return boost::json::serialize(list);
+    out += (out.empty() ? "" : ", ") + std::string(element.get_string());
+  }
+  return out;
+}
+
+}  // namespace
 
 Result<boost::json::array> parse_objects(std::string_view document) {
   boost::system::error_code failure;
@@ -30,6 +43,7 @@ Value member(const boost::json::value& object, std::string_view name) {
   if (found->is_uint64()) return static_cast<int64_t>(found->get_uint64());
   if (found->is_double()) return found->get_double();
   if (found->is_string()) return std::string(found->get_string());
+  if (found->is_array()) return list_text(found->get_array());
   return boost::json::serialize(*found);
 }
 

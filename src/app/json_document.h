@@ -14,8 +14,8 @@ namespace freshet::app {
 /// The elements of a document that is an array of objects. kInternal for anything else.
 Result<boost::json::array> parse_objects(std::string_view document);
 
-/// Member of an object as its text or number; missing or null is monostate, nested is its JSON
-/// text.
+/// Member of an object as its text or number; missing or null is monostate, strings of an array
+/// stand behind one another ("a, b"), anything else nested is its JSON text.
 [[nodiscard]] Value member(const boost::json::value& object, std::string_view name);
 /// The same as a number, 0 if it is none.
 [[nodiscard]] int64_t integer_member(const boost::json::value& object, std::string_view name);

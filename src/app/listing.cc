@@ -12,12 +12,10 @@ bool is_number(const Value& value) {
   return std::holds_alternative<int64_t>(value) || std::holds_alternative<double>(value);
 }
 
-std::string table_text(const Value& value) {
-  if (const auto* flag = std::get_if<bool>(&value)) return *flag ? "yes" : "no";
-  if (const auto* number = std::get_if<int64_t>(&value)) return with_thousands(*number);
-  if (const auto* number = std::get_if<double>(&value)) return fmt::format("{:.2f}", *number);
-  if (const auto* text = std::get_if<std::string>(&value)) return *text;
-  return "-";
+/// Control characters of records, which a terminal would obey, become spaces.
+std::string harmless(std::string text) {
+  std::ranges::replace_if(text, [](unsigned char c) { return c < 0x20 || c == 0x7F; }, ' ');
+  return text;
 }
 
 std::string json_text(const Value& value) {
@@ -86,6 +84,14 @@ std::string with_thousands(int64_t number) {
     digits.insert(static_cast<size_t>(at), ",");
   }
   return digits;
+}
+
+std::string table_text(const Value& value) {
+  if (const auto* flag = std::get_if<bool>(&value)) return *flag ? "yes" : "no";
+  if (const auto* number = std::get_if<int64_t>(&value)) return with_thousands(*number);
+  if (const auto* number = std::get_if<double>(&value)) return fmt::format("{:.2f}", *number);
+  if (const auto* text = std::get_if<std::string>(&value)) return harmless(*text);
+  return "-";
 }
 
 size_t display_width(std::string_view text) {

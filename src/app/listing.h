@@ -49,6 +49,8 @@ class Listing {
 [[nodiscard]] bool is_utf8(std::string_view text);
 /// 1,234,567
 [[nodiscard]] std::string with_thousands(int64_t number);
+/// A value as it stands in a table, on one line: control characters are spaces.
+[[nodiscard]] std::string table_text(const Value& value);
 /// Columns of a terminal that `text` (UTF-8) takes; every code point counts as one.
 [[nodiscard]] size_t display_width(std::string_view text);
 

@@ -31,6 +31,14 @@ TEST(Listing, prints_json_that_is_one_array_and_ndjson_that_is_lines) {
   EXPECT_EQ(Listing({{"a", "a"}}).print(OutputFormat::kJson), "[]\n");
 }
 
+TEST(Listing, a_table_shows_no_control_characters_of_records) {
+  Listing listing({{"path", "path"}, {"value", "value"}});
+  listing.add({std::string("a\x1b[2J"), std::string("x\ny\x7f")});
+  EXPECT_EQ(listing.print(OutputFormat::kTable),
+            "path   value\n"
+            "a [2J  x y\n");
+}
+
 TEST(Listing, quotes_what_json_cannot_hold) {
   EXPECT_EQ(json_quoted("a\"b\\c\nd\x01"), "\"a\\\"b\\\\c\\nd\\u0001\"");
   EXPECT_EQ(json_quoted("x\xFFy\xC3"), "\"x\\ufffdy\\ufffd\"");

@@ -60,9 +60,10 @@ def test_the_same_seed_gives_the_same_bytes():
 
 
 def test_ctrl_c_writes_and_commits_what_is_in_the_log(platform):
-    p = platform(ROWS).start()
+    p = platform(ROWS.replace("after: 20ms", "after: 1h")).start()
     lines = "".join(json.dumps({"id": i, "name": f"n{i}"}) + "\n" for i in range(1000))
     freshet.run("produce", "rows", "--brokers", p.kafka, stdin=lines)
+    assert p.pipeline("rows")["records"] == 0  # nothing is due for an hour
     assert p.stop() == 0, p.log()
     assert p.verify()[0]["in_table"] == 1000
     assert p.value("SELECT (count(), sum(id)) FROM t.rows") == f"(1000,{sum(range(1000))})"
@@ -77,7 +78,7 @@ def test_health_metrics_and_status_are_served(platform):
     described = p.pipeline("events")
     assert described["rejected"] == 0 and described["lag_records"] == 0
     listed = json.loads(p.command("pipeline", "list", "--output", "json").stdout)
-    assert [each["name"] for each in listed] == ["events"]
+    assert [(each["name"], each["topics"]) for each in listed] == [("events", ["events"])]
     assert p.verify()[0]["exact"]
     assert p.stop() == 0
 

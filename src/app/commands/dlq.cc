@@ -93,9 +93,6 @@ Value shortened(std::optional<std::string_view> bytes, OutputFormat format) {
   if (!bytes) return {};
   std::string text(*bytes);
   if (format != OutputFormat::kTable) return text;
-  for (char& c : text) {
-    if (static_cast<unsigned char>(c) < 0x20) c = ' ';
-  }
   if (text.size() > kValueShown) {
     size_t cut = kValueShown;
     while (cut > 0 && (static_cast<unsigned char>(text[cut]) & 0xC0) == 0x80) --cut;

@@ -31,7 +31,12 @@ Result<RunningPlatform> require_running(const PlatformOptions& options) {
 Result<int> list(const PipelineArguments& arguments) {
   FRESHET_ASSIGN(auto running, require_running(*arguments.platform));
   FRESHET_ASSIGN(const std::string document, running.pipelines());
-  FRESHET_ASSIGN(const auto objects, parse_objects(document));
+  FRESHET_ASSIGN(auto objects, parse_objects(document));
+  if (*arguments.output != OutputFormat::kTable) {
+    for (auto& object : objects) object.get_object().erase("partitions");
+    std::fputs(print_elements(objects, *arguments.output).c_str(), stdout);
+    return kExitSuccess;
+  }
   const Listing listing = list_members(objects, {{"name", "pipeline"},
                                                  {"state", "state"},
                                                  {"topics", "topics"},
@@ -40,7 +45,7 @@ Result<int> list(const PipelineArguments& arguments) {
                                                  {"rejected", "rejected"},
                                                  {"lag_records", "lag"},
                                                  {"lag_seconds", "lag s"}});
-  std::fputs(listing.print(*arguments.output).c_str(), stdout);
+  std::fputs(listing.print(OutputFormat::kTable).c_str(), stdout);
   return kExitSuccess;
 }
 
@@ -53,11 +58,10 @@ Result<int> describe(const PipelineArguments& arguments) {
     return kExitSuccess;
   }
   const auto& object = objects.front().get_object();
-  for (const auto& [name, value] : object) {
+  for (const auto& [name, _] : object) {
     if (name == "partitions") continue;
-    const std::string text =
-        value.is_string() ? std::string(value.get_string()) : boost::json::serialize(value);
-    std::printf("%-24s %s\n", std::string(name).c_str(), text.c_str());
+    const std::string text = table_text(member(objects.front(), name));
+    std::printf("%-24s %s\n", std::string(name).c_str(), text.empty() ? "-" : text.c_str());
   }
   const auto* partitions = object.if_contains("partitions");
   if (partitions != nullptr && partitions->is_array() && !partitions->get_array().empty()) {
