@@ -83,8 +83,13 @@ bool may_change_session(std::string_view sql) {
 
 // Server settings that have no command-line form. Merges are fsynced because this engine deletes
 // the merged parts at once (old_parts_lifetime = 0): without it a power cut could take rows that
-// were acknowledged and fsynced long ago.
+// were acknowledged and fsynced long ago. The engine's own log stays off the terminal: unasked, it
+// writes there what it writes nowhere else, at level fatal, such as "current_thread contains
+// invalid address" whenever one of its insert streams ends.
 constexpr std::string_view kConfigText = R"(<clickhouse>
+  <logger>
+    <console>false</console>
+  </logger>
   <merge_tree>
     <min_rows_to_fsync_after_merge>1</min_rows_to_fsync_after_merge>
   </merge_tree>

@@ -1,6 +1,8 @@
 """What `freshet up` promises: all of the file runs, the verdict is the exit status, and restarts add nothing."""
 
 import json
+import os
+import pty
 import subprocess
 import urllib.request
 
@@ -109,6 +111,25 @@ def test_start_is_quick_and_so_is_the_first_row_after_a_kill(platform):
 def test_the_demo_is_what_a_bare_up_runs():
     helped = freshet.run("up", "--help").stdout
     assert "--until-done" in helped and "examples/events" in helped
+
+
+def test_a_terminal_shows_progress_and_nothing_of_the_engine(platform):
+    p = platform(EVENTS.replace("seed: 7", "seed: 7, rate: 40_000/s"))
+    outside, inside = pty.openpty()
+    process = subprocess.Popen([freshet.PROGRAM, "up", p.file, "--data-dir", p.data_dir, "--port-offset", "0",
+                                "--until-done"], stdin=inside, stdout=inside, stderr=inside)
+    os.close(inside)
+    shown = b""
+    while True:
+        try:
+            shown += os.read(outside, 65536)
+        except OSError:  # the other side is closed
+            break
+    os.close(outside)
+    assert process.wait(60) == 0
+    text = shown.decode()
+    assert "exactly once ✓" in text and "lag" in text and "ETA" in text, text
+    assert "ClickHouse" not in text and "Fatal" not in text and "Thread" not in text, text
 
 
 def test_the_program_ends_quietly_when_its_reader_goes():
