@@ -47,6 +47,12 @@ Value member(const boost::json::value& object, std::string_view name) {
   return boost::json::serialize(*found);
 }
 
+std::string text_member(const boost::json::value& object, std::string_view name) {
+  Value value = member(object, name);
+  auto* text = std::get_if<std::string>(&value);
+  return text == nullptr ? std::string() : std::move(*text);
+}
+
 int64_t integer_member(const boost::json::value& object, std::string_view name) {
   const Value value = member(object, name);
   const auto* number = std::get_if<int64_t>(&value);

@@ -17,6 +17,8 @@ Result<boost::json::array> parse_objects(std::string_view document);
 /// Member of an object as its text or number; missing or null is monostate, strings of an array
 /// stand behind one another ("a, b"), anything else nested is its JSON text.
 [[nodiscard]] Value member(const boost::json::value& object, std::string_view name);
+/// The same as a text, empty if it is none.
+[[nodiscard]] std::string text_member(const boost::json::value& object, std::string_view name);
 /// The same as a number, 0 if it is none.
 [[nodiscard]] int64_t integer_member(const boost::json::value& object, std::string_view name);
 

@@ -334,10 +334,13 @@ std::vector<std::string> findings_text(const PipelineVerdict& verdict) {
                                   ranges_text(found), found.count));
     }
   }
-  for (const auto& partition : verdict.partitions) {
-    if (partition.unjudged_deleted == 0) continue;
-    lines.push_back(fmt::format("unjudged in {}: {} offsets were deleted from the log by retention",
-                                partition.tp, partition.unjudged_deleted));
+  if (verdict.unjudged_deleted > 0) {
+    lines.push_back(fmt::format("not judged: {} offsets that retention deleted from the log",
+                                verdict.unjudged_deleted));
+  }
+  if (verdict.unconfirmed > 0) {
+    lines.push_back(fmt::format("not judged: {} records whose landing is not committed yet",
+                                verdict.unconfirmed));
   }
   return lines;
 }

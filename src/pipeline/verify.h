@@ -76,7 +76,7 @@ struct PipelineVerdict {
 [[nodiscard]] std::string to_json(const PipelineVerdict& verdict);
 
 /// For people: one line per kind and partition that is not exact, such as
-/// "missing in events-3: 4711-4713, 4800 (4 records)"; empty if exact.
+/// "missing in events-3: 4711-4713, 4800 (4 offsets)"; and what was not judged, and why.
 [[nodiscard]] std::vector<std::string> findings_text(const PipelineVerdict& verdict);
 
 struct VerifyInput {

@@ -71,6 +71,23 @@ def test_ctrl_c_writes_and_commits_what_is_in_the_log(platform):
     assert p.value("SELECT (count(), sum(id)) FROM t.rows") == f"(1000,{sum(range(1000))})"
 
 
+def test_verify_counts_a_row_as_replaced_only_while_its_survivor_is_there(platform):
+    p = platform(ROWS.replace("MergeTree ORDER BY id", "ReplacingMergeTree ORDER BY id")).start()
+    for name in ("old", "new"):
+        lines = "".join(json.dumps({"id": i, "name": name}) + "\n" for i in range(100))
+        freshet.run("produce", "rows", "--brokers", p.kafka, "--partition", 0, stdin=lines)
+    p.wait_caught_up("rows", 200)
+    p.command("sql", "OPTIMIZE TABLE t.rows FINAL")
+    verdict = p.verify()[0]
+    assert (verdict["records"], verdict["in_table"], verdict["replaced"], verdict["exact"]) == (200, 100, 100, True)
+    p.command("sql", "ALTER TABLE t.rows DELETE WHERE id = 5 SETTINGS mutations_sync = 2")
+    shown = p.command("verify", status=1).stdout
+    assert "NOT EXACT" in shown and "rows: missing in rows-0: 5, 105 (2 offsets)" in shown, shown
+    p.command("sql", "INSERT INTO t.rows SELECT id + 1000, name, _topic, _partition, _offset FROM t.rows WHERE id = 7")
+    assert "rows: doubled in rows-0: 107 (1 offsets)" in p.command("verify", status=1).stdout
+    assert p.stop() == 0
+
+
 def test_health_metrics_and_status_are_served(platform):
     p = platform(EVENTS).start()
     p.wait_caught_up("events", 20_000)

@@ -41,35 +41,58 @@ Result<std::vector<pipeline::PipelineVerdict>> verify_from_disk(
   return verdicts;
 }
 
-/// Prints what the running platform answered; its findings come as JSON.
+/// Where the first offsets of each kind are, as the running platform lists them.
+std::vector<pipeline::PartitionVerdict> read_findings(const boost::json::value& verdict) {
+  std::vector<pipeline::PartitionVerdict> partitions;
+  const auto* findings = verdict.get_object().if_contains("findings");
+  if (findings == nullptr || !findings->is_array()) return partitions;
+  for (const auto& finding : findings->get_array()) {
+    if (!finding.is_object()) continue;
+    pipeline::PartitionVerdict partition;
+    partition.tp = {text_member(finding, "topic"),
+                    static_cast<int32_t>(integer_member(finding, "partition"))};
+    const std::string kind = text_member(finding, "kind");
+    auto& found = kind == "missing"   ? partition.missing
+                  : kind == "doubled" ? partition.doubled
+                                      : partition.foreign;
+    found.count = static_cast<uint64_t>(integer_member(finding, "count"));
+    const auto* ranges = finding.get_object().if_contains("first_ranges");
+    if (ranges != nullptr && ranges->is_array()) {
+      for (const auto& range : ranges->get_array()) {
+        if (!range.is_array() || range.get_array().size() != 2) continue;
+        const auto& ends = range.get_array();
+        if (!ends[0].is_int64() || !ends[1].is_int64()) continue;
+        found.ranges.push_back({Offset(ends[0].get_int64()), Offset(ends[1].get_int64())});
+      }
+    }
+    partitions.push_back(std::move(partition));
+  }
+  return partitions;
+}
+
+/// Prints what the running platform answered.
 Result<int> print_answer(const std::string& document, OutputFormat output) {
   FRESHET_ASSIGN(const auto objects, parse_objects(document));
   std::vector<pipeline::PipelineVerdict> verdicts;
-  std::string findings;
   for (const auto& object : objects) {
     const auto count = [&object](std::string_view name) {
       return static_cast<uint64_t>(integer_member(object, name));
     };
-    const auto text = [&object](std::string_view name) {
-      const Value value = member(object, name);
-      const auto* string = std::get_if<std::string>(&value);
-      return string == nullptr ? std::string() : *string;
-    };
-    verdicts.push_back({.pipeline = text("pipeline"),
-                        .topic = text("topic"),
+    verdicts.push_back({.pipeline = text_member(object, "pipeline"),
+                        .topic = text_member(object, "topic"),
                         .records = count("records"),
                         .in_table = count("in_table"),
                         .replaced = count("replaced"),
                         .rejected = count("rejected"),
                         .missing = count("missing"),
                         .doubled = count("doubled"),
-                        .foreign = count("foreign")});
-    if (!verdicts.back().exact()) {
-      findings += fmt::format("{}: {}\n", text("pipeline"), text("findings"));
-    }
+                        .foreign = count("foreign"),
+                        .unjudged_deleted = count("unjudged_deleted"),
+                        .unconfirmed = count("unconfirmed"),
+                        .partitions = read_findings(object)});
   }
   if (output == OutputFormat::kTable) {
-    std::fputs((print_verdicts(verdicts, nullptr, output) + findings).c_str(), stdout);
+    std::fputs(print_verdicts(verdicts, nullptr, output).c_str(), stdout);
   } else {
     std::fputs(print_elements(objects, output).c_str(), stdout);
   }
