@@ -17,6 +17,7 @@ CLI::App& CommandTree::add(CLI::App& parent, const std::string& name,
 CLI::App& CommandTree::add_group(const std::string& name, const std::string& description) {
   CLI::App* group = root_.add_subcommand(name, description);
   group->require_subcommand(1);
+  group->footer(fmt::format("Options and examples: freshet {} COMMAND --help", name));
   return *group;
 }
 

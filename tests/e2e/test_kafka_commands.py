@@ -303,8 +303,15 @@ def test_reading_begins_and_ends_where_one_says(log):
     assert "group reset g" in refused.stderr
 
 
-@pytest.mark.parametrize("command", [["topic", "alter"], ["group", "reset"], ["group", "delete"], ["produce"],
-                                     ["consume"], ["topic", "create"], ["group", "list"]])
-def test_every_command_explains_itself(command):
-    text = freshet.run(*command, "--help").stdout
-    assert "Examples:" in text and f"freshet {' '.join(command)}" in text and "--output" in text
+COMMANDS = ["up", "check", "topic list", "topic create", "topic describe", "topic alter", "topic delete", "group list",
+            "group describe", "group reset", "group delete", "produce", "consume", "sql", "pipeline list",
+            "pipeline describe", "dlq list", "dlq show", "verify", "generate", "bench ingest"]
+
+
+def test_every_command_explains_itself():
+    for command in COMMANDS:
+        text = freshet.run(*command.split(), "--help").stdout
+        assert "Examples:" in text and f"freshet {command}" in text, command
+        assert "--output" in text or command == "generate", command  # what that prints is JSON anyway
+    for noun in ("topic", "group", "pipeline", "dlq", "bench"):
+        assert f"freshet {noun} COMMAND --help" in freshet.run(noun, "--help").stdout
