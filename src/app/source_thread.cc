@@ -4,6 +4,7 @@
 #include <string>
 #include <utility>
 
+#include "io/thread_name.h"
 #include "observe/log.h"
 
 namespace freshet::app {
@@ -39,6 +40,7 @@ void SourceThread::run() {
   constexpr std::chrono::milliseconds kPauseMax{5000};
   std::chrono::milliseconds wait{100};
   std::string said;
+  io::name_this_thread("source." + name_, 0);
   while (true) {
     const auto result = runner_.run();
     if (result) return;

@@ -6,6 +6,7 @@
 #include <mutex>
 #include <thread>
 
+#include "io/thread_name.h"
 #include "observe/log.h"
 #include "pipeline/byte_budget.h"
 #include "pipeline/column_plan.h"
@@ -144,9 +145,16 @@ void Pipeline::State::start() {
     log_.warn("no row of the destination can be proven; exactly-once rests on intents and tokens",
               kv("reason", parts_.sink->proof().reason));
   }
-  poller_ = std::jthread([this] { poll_loop(); });
+  const std::string& name = options_.settings.name;
+  poller_ = std::jthread([this, name] {
+    io::name_this_thread("poll." + name, 0);
+    poll_loop();
+  });
   for (size_t i = 0; i < 2 * write_slots_; ++i) {
-    threads_.emplace_back([this] { work_loop(); });
+    threads_.emplace_back([this, name, i] {
+      io::name_this_thread("work." + name, i);
+      work_loop();
+    });
   }
 }
 
