@@ -98,9 +98,11 @@ def pytest_runtest_makereport(item, call):
         reason = report.longrepr[2].removeprefix("Skipped: ")
     elif report.failed:
         reason = str(call.excinfo.value).strip().splitlines()[0][:160] if call.excinfo else "failed"
-    again = dict(report.user_properties).get("again")
-    if again and report.passed:
-        reason = f"passed the second time; the first: {again[:160]}"
+    said = dict(report.user_properties)
+    if report.passed and "again" in said:
+        reason = f"passed the second time; the first: {said['again'][:160]}"
+    elif report.passed:
+        reason = said.get("note", "")
     function = item.originalname.removeprefix("test_").replace("_", " ")
     words = [] if function in ("number", "client") else [function]
     case = " ".join(words + [str(value) for key, value in item.callspec.params.items() if key != "target"])

@@ -51,6 +51,7 @@ def produce(address, topic):
         for i in range(start, start + 500):
             # A tombstone now and then, and every third transaction is rolled back.
             producer.produce(topic, key=f"key {i % KEYS}", value=None if i % 97 == 0 else f"value {i}")
+        assert producer.flush(20) == 0  # or there would be nothing to roll back
         if start // 500 % 3 == 2:
             producer.abort_transaction()
         else:

@@ -26,7 +26,7 @@ KGO = """TestPing TestIssue325 TestIssue337 TestIssue434 TestPauseIssue489 TestI
     TestDirectPartitionPurge TestAddRemovePartitions TestPooling TestGroupSimple TestGroupETL TestTxnEtl
     TestHookPollStart TestConsumeMaxDecompressBatchBytes TestClient_Produce TestClient_ProduceLargeMessages""".split()
 
-RECORDS = os.environ.get("KGO_RECORDS", "20000")
+RECORDS = int(os.environ.get("KGO_RECORDS", "20000"))
 
 
 def listed(program, directory):
@@ -35,7 +35,16 @@ def listed(program, directory):
 
 
 @pytest.mark.parametrize("case", KGO)
-def test_franz_go(target, case, tmp_path):
+def test_franz_go(target, case, tmp_path, record_property):
+    run_kgo(target, case, RECORDS, tmp_path, record_property)
+
+
+@pytest.mark.parametrize("case", ["TestGroupETL", "TestTxnEtl"])
+def test_franz_go_500000_records(target, case, tmp_path, record_property):
+    run_kgo(target, case, 500_000, tmp_path, record_property)
+
+
+def run_kgo(target, case, records, tmp_path, record_property):
     try:
         judge = sources.franz_go()
     except sources.Missing as missing:
@@ -44,16 +53,19 @@ def test_franz_go(target, case, tmp_path):
     if case not in listed(judge / "kgo.test", directory):
         pytest.skip(f"franz-go {sources.FRANZ_GO} has no such test")
     done = subprocess.run([judge / "kgo.test", "-test.v", "-test.run", f"^{case}$", "-test.timeout",
-                           f"{200 + int(RECORDS) // 500}s"],
+                           f"{200 + records // 500}s"],
                           cwd=directory, capture_output=True, text=True, errors="replace",
                           env={**os.environ, "KGO_SEEDS": target.address, "KGO_TEST_RF": "1",
-                               "KGO_TEST_RECORDS": RECORDS})
+                               "KGO_TEST_RECORDS": str(records)})
     (tmp_path / "kgo.log").write_text(done.stdout + done.stderr)
     parts = re.findall(r"^\s*--- (PASS|FAIL|SKIP): (\S+)", done.stdout, re.M)
     if done.returncode != 0:
         failed = [name for verdict, name in parts if verdict == "FAIL"]
         lines = re.findall(r"^\s+\w+_test\.go:\d+: .*", done.stdout, re.M) or done.stdout.splitlines()[-3:]
         pytest.fail(f"{' '.join(failed[-3:])}: {' / '.join(line.strip() for line in lines[-3:])}"[:500])
+    ran = sorted(name.removeprefix(f"{case}/") for verdict, name in parts if verdict == "PASS" and name != case)
+    if ran:
+        record_property("note", f"parts that ran: {', '.join(ran)}")
     if ("SKIP", case) in parts:
         reason = re.search(r"_test\.go:\d+: (.*)", done.stdout)
         pytest.skip(reason.group(1) if reason else "skips itself")
