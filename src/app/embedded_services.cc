@@ -4,6 +4,7 @@
 #include <system_error>
 
 #include "base/check.h"
+#include "io/file.h"
 
 namespace freshet::app {
 namespace {
@@ -21,6 +22,9 @@ Result<std::filesystem::path> make_data_dir(const std::filesystem::path& wanted)
     return fail(Errc::kIo, "cannot find the data directory {}: {}", wanted.string(),
                 failure.message());
   }
+  // A power cut must not take the directory away with everything in it. Above it may not be ours.
+  FRESHET_TRY(io::sync_directory(absolute));
+  static_cast<void>(io::sync_directory(absolute.parent_path()));
   return absolute;
 }
 

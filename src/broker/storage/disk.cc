@@ -9,6 +9,15 @@
 
 namespace freshet::broker {
 
+Result<void> Disk::make_directories(const std::filesystem::path& path) {
+  std::error_code error;
+  if (path.empty() || std::filesystem::is_directory(path, error)) return {};
+  const auto parent = path.parent_path();
+  FRESHET_TRY(make_directories(parent));
+  FRESHET_TRY(make_directory(path));
+  return sync_directory(parent.empty() ? std::filesystem::path(".") : parent);
+}
+
 Result<void> Disk::replace_file(const std::filesystem::path& path, std::string_view content) {
   auto temporary = path;
   temporary += ".tmp";

@@ -57,6 +57,8 @@ class Disk {
   virtual Result<void> sync_file_system(const std::filesystem::path& path) = 0;
   virtual Result<uint64_t> free_bytes(const std::filesystem::path& path) = 0;
 
+  /// The directory with all above it that are missing, each durable in the one that holds it.
+  Result<void> make_directories(const std::filesystem::path& path);
   /// See io::atomic_replace_file.
   Result<void> replace_file(const std::filesystem::path& path, std::string_view content);
 };

@@ -66,12 +66,7 @@ LogStoreCore::~LogStoreCore() {
 
 Result<void> LogStoreCore::start() {
   io::raise_open_files_limit();
-  std::error_code error;
-  std::filesystem::create_directories(options_.directory / "wal", error);
-  if (error) {
-    return std::unexpected(
-        errno_error(fmt::format("make directory {}", options_.directory.native()), error.value()));
-  }
+  FRESHET_TRY(disk_.make_directories(options_.directory / "wal"));
   FRESHET_ASSIGN(auto recovered, recover_store(disk_, wal_files_,
                                                {.directory = options_.directory,
                                                 .default_config = options_.default_config,
