@@ -173,14 +173,19 @@ Result<void> Checkpointer::collect(Work& work) {
 Result<void> Checkpointer::sync(const Work& work) {
   if (work.files > kSyncEachMax) return disk_.sync_file_system(directory_);
   for (const auto& part : work.parts) {
-    for (const auto& segment : part.segments) FRESHET_TRY(segment->sync());
+    bool names_changed = part.directory;
+    for (const auto& segment : part.segments) {
+      FRESHET_TRY(segment->sync());
+      // The first entry of an index makes its file, long after the segment was made.
+      names_changed |= segment->take_made_indexes();
+    }
     const auto& directory = part.log->state().directory;
     if (part.metadata) {
       FRESHET_ASSIGN(const auto file,
                      disk_.open(directory / "partition.metadata", io::OpenMode::kReadWrite));
       FRESHET_TRY(file->sync());
     }
-    if (part.directory) FRESHET_TRY(disk_.sync_directory(directory));
+    if (names_changed) FRESHET_TRY(disk_.sync_directory(directory));
   }
   return disk_.sync_directory(directory_);
 }

@@ -1,6 +1,7 @@
 #include "broker/storage/index_file.h"
 
 #include <cstring>
+#include <utility>
 
 #include "base/check.h"
 #include "observe/log.h"
@@ -18,12 +19,14 @@ IndexFile::IndexFile(Disk& disk, std::filesystem::path path, size_t entry_bytes)
 // False: there is no file.
 Result<bool> IndexFile::open_locked(io::OpenMode mode) {
   if (file_) return true;
+  const bool is_new = mode == io::OpenMode::kCreate && !std::filesystem::exists(path_);
   auto file = disk_.open(path_, mode);
   if (!file) {
     if (file.error().code() == Errc::kNotFound) return false;
     return std::unexpected(std::move(file).error());
   }
   file_ = std::move(*file);
+  made_ |= is_new;
   FRESHET_ASSIGN(const auto size, file_->file().size());
   const uint64_t there = size / entry_bytes_;
   if (!loaded_) flushed_ = there;
@@ -85,6 +88,11 @@ Result<void> IndexFile::make_file() {
   FRESHET_TRY(load_locked());
   FRESHET_TRY(open_locked(io::OpenMode::kCreate));
   return {};
+}
+
+bool IndexFile::take_made() {
+  const std::lock_guard lock(mutex_);
+  return std::exchange(made_, false);
 }
 
 Result<void> IndexFile::sync() {

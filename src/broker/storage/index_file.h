@@ -31,7 +31,10 @@ class IndexFile {
   Result<void> flush();
   /// The file is there afterwards, even if it is empty.
   Result<void> make_file();
+  /// Says nothing about the file's name; see take_made().
   Result<void> sync();
+  /// Whether the file was made since the last call: its directory must be synced too.
+  [[nodiscard]] bool take_made();
   /// Forgets all entries from `count` on, in the file too.
   Result<void> reset(uint64_t count);
   /// As reset(count) for a file that holds at least `count` entries, but touches it only when it is
@@ -54,6 +57,7 @@ class IndexFile {
   const size_t entry_bytes_;
   mutable std::mutex mutex_;
   std::shared_ptr<DiskFile> file_;
+  bool made_ = false;     // see take_made()
   bool loaded_ = false;   // flushed_ holds
   uint64_t flushed_ = 0;  // entries in the file
   std::string tail_;      // entries after those

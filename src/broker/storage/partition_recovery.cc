@@ -165,6 +165,7 @@ class PartitionRecovery {
       // Offsets are never given twice: appends go on where the lost records ended.
       FRESHET_ASSIGN(auto next, Segment::create(disk_, input_.directory, point.offset));
       segments_->push_back(std::move(next));
+      mark(*segments_->back());
       return false;
     }
     return scan_tail(*segment, size, point.position);
@@ -185,6 +186,8 @@ class PartitionRecovery {
       if (!segments_->empty()) FRESHET_TRY(segments_->back()->seal());
       auto segment = closed(*at, size);
       segments_->push_back(segment);
+      // Nobody has synced its name, also if there is nothing in it.
+      mark(*segment);
       segment->offset_index().file().trust(0);
       segment->time_index().file().trust(0);
       segment->transaction_index().file().trust(0);

@@ -7,6 +7,7 @@
 #include "broker/storage/failing_disk.h"
 #include "broker/storage/recording_disk.h"
 #include "broker/storage/storage_fixture.h"
+#include "kafka/transaction_marker.h"
 
 namespace freshet::broker {
 namespace {
@@ -20,11 +21,7 @@ struct Acknowledged {
 
 class PowerCut : public ::testing::Test {
  protected:
-  PowerCut() : disk_(directory_.path()) {
-    // The root and wal/ are made by the store without the recording disk.
-    std::filesystem::create_directories(directory_.path() / "wal");
-    fast_disk_.leave_out_syncs();
-  }
+  PowerCut() : disk_(directory_.path()) { fast_disk_.leave_out_syncs(); }
 
   LogStoreOptions options_without_syncs(const std::filesystem::path& directory) {
     auto options = small_options(directory);
@@ -50,7 +47,6 @@ class PowerCut : public ::testing::Test {
   void check_cut(size_t changes, uint64_t seed) {
     SCOPED_TRACE(fmt::format("after {} changes, seed {}", changes, seed));
     const TemporaryDirectory left;
-    std::filesystem::create_directories(left.path() / "wal");
     disk_.lay_out(changes, seed, left.path());
     const auto store = open_store(options_without_syncs(left.path()));
     ASSERT_TRUE(store);
@@ -134,7 +130,6 @@ TEST_F(PowerCut, a_compaction_loses_no_newest_record) {
     const uint64_t seed = random();
     SCOPED_TRACE(fmt::format("after {} changes, seed {}", changes, seed));
     const TemporaryDirectory left;
-    std::filesystem::create_directories(left.path() / "wal");
     disk_.lay_out(changes, seed, left.path());
     const auto store = open_store(options_without_syncs(left.path()));
     ASSERT_TRUE(store);
@@ -162,6 +157,57 @@ TEST_F(PowerCut, a_compaction_loses_no_newest_record) {
   }
 }
 
+TEST_F(PowerCut, a_rolled_back_transaction_stays_so_when_its_index_is_new) {
+  {
+    const auto store = open_store(options());
+    const auto log = create_partition(*store, {.topic = "t", .partition = 0});
+    append_one(*log, "before");
+    ASSERT_TRUE(store->checkpoint());
+    log->allow_transaction(7, 0);
+    ASSERT_TRUE(
+        append(*log,
+               make_batch({"gone"},
+                          {.producer_id = 7, .epoch = 0, .sequence = 0, .transactional = true}))
+            .ok());
+    ASSERT_TRUE(
+        append(*log, kafka::encode_marker({.producer_id = 7, .producer_epoch = 0}, 1'000)).ok());
+    ASSERT_TRUE(store->checkpoint());
+  }
+  for (uint64_t seed = 0; seed < 20; ++seed) {
+    const TemporaryDirectory left;
+    disk_.lay_out(disk_.change_count(), seed, left.path());
+    const auto store = open_store(options_without_syncs(left.path()));
+    const auto log = store->find({.topic = "t", .partition = 0});
+    ASSERT_TRUE(log);
+    const auto aborted = log->aborted_transactions(Offset(0), log->high_watermark());
+    ASSERT_TRUE(aborted) << aborted.error().message();
+    EXPECT_EQ(aborted->size(), 1U) << "seed " << seed;
+  }
+}
+
+// The segment is made by the process that is killed, the records by the one after it.
+TEST_F(PowerCut, a_segment_that_was_empty_at_the_start_is_durable_with_its_name) {
+  {
+    const auto store = open_store(options());
+    const auto log = create_partition(*store, {.topic = "t", .partition = 0});
+    append_one(*log, "before");
+    ASSERT_TRUE(store->checkpoint());
+    std::promise<void> rolled;
+    log->roll([&](const Result<void>& done) {
+      EXPECT_TRUE(done);
+      rolled.set_value();
+    });
+    rolled.get_future().wait();
+  }
+  {
+    const auto store = open_store(options());
+    const auto log = store->find({.topic = "t", .partition = 0});
+    for (int i = 0; i < 8; ++i) append_one(*log, fmt::format("{}:{}", i, std::string(20'000, 'x')));
+    ASSERT_TRUE(store->checkpoint());
+  }
+  for (uint64_t seed = 0; seed < 20; ++seed) check_cut(disk_.change_count(), seed);
+}
+
 TEST_F(PowerCut, deleted_topic_stays_deleted) {
   size_t deleted_at = 0;
   {
@@ -178,7 +224,6 @@ TEST_F(PowerCut, deleted_topic_stays_deleted) {
   for (size_t changes = deleted_at; changes <= disk_.change_count(); ++changes) {
     check_cut(changes, changes);
     const TemporaryDirectory left;
-    std::filesystem::create_directories(left.path() / "wal");
     disk_.lay_out(changes, changes, left.path());
     const auto store = open_store(options_without_syncs(left.path()));
     if (const auto log = store->find({.topic = "t", .partition = 0})) {

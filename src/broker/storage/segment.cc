@@ -120,6 +120,12 @@ Result<void> Segment::sync() {
   return transaction_index_.file().sync();
 }
 
+bool Segment::take_made_indexes() {
+  const bool offsets = offset_index_.file().take_made();
+  const bool times = time_index_.file().take_made();
+  return transaction_index_.file().take_made() || offsets || times;
+}
+
 void Segment::set_size(uint64_t size, uint64_t trusted_from) {
   size_ = size;
   trusted_from_ = trusted_from;

@@ -65,6 +65,8 @@ class Segment : public std::enable_shared_from_this<Segment> {
   Result<void> flush_indexes();
   /// flush_indexes, then syncs all files.
   Result<void> sync();
+  /// Whether an index file was made since the last call, whose name no sync has covered yet.
+  [[nodiscard]] bool take_made_indexes();
 
   /// The batch that holds `target`, or the first behind it; nullopt when all lie before it.
   /// kCorrupt when `target` is among records that damage has made unreadable.
