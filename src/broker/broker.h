@@ -31,6 +31,8 @@
 
 namespace freshet::broker {
 
+class Disk;
+
 struct BrokerOptions {
   std::filesystem::path data_dir;  // made if missing; the caller holds the lock on it
 
@@ -61,6 +63,10 @@ struct BrokerOptions {
   Millis transaction_timeout_max{900'000};  // Kafka's transaction.max.timeout.ms
 
   size_t append_queue_bytes_max = 64 << 20;  // accepted and not yet on disk; producers wait above
+  uint64_t wal_file_bytes = uint64_t{128} << 20;      // of each write-ahead log file
+  uint64_t free_bytes_min = uint64_t{64} << 20;       // below it nothing is appended
+  uint64_t state_segment_bytes = uint64_t{16} << 20;  // of the logs of topics, groups, transactions
+  Disk* disk = nullptr;  // outlives the broker; nullptr: the real one, tests record and fail writes
 
   size_t frame_bytes_max = 100 << 20;
   size_t connections_max = 10'000;

@@ -21,17 +21,21 @@ Result<void> Node::open(Clock& clock, MetricRegistry& metrics) {
   LogStoreOptions store_options;
   store_options.directory = options_.data_dir;
   store_options.append_queue_bytes_max = options_.append_queue_bytes_max;
+  store_options.wal_file_bytes = options_.wal_file_bytes;
+  store_options.free_bytes_min = options_.free_bytes_min;
+  store_options.disk = options_.disk;
   store_options.clock = &clock;
   store_options.metrics = &metrics;
   FRESHET_ASSIGN(store_, LogStore::open(std::move(store_options)));
 
+  const KeyedLog::Options state{.segment_bytes = options_.state_segment_bytes};
   FRESHET_ASSIGN(auto meta_log, TopicRegistry::ensure_internal(*store_, kMetaTopic));
-  FRESHET_ASSIGN(meta_, KeyedLog::open(std::move(meta_log)));
+  FRESHET_ASSIGN(meta_, KeyedLog::open(std::move(meta_log), state));
   FRESHET_ASSIGN(auto offsets_log, TopicRegistry::ensure_internal(*store_, kOffsetsTopic));
-  FRESHET_ASSIGN(auto offsets, KeyedLog::open(std::move(offsets_log)));
+  FRESHET_ASSIGN(auto offsets, KeyedLog::open(std::move(offsets_log), state));
   FRESHET_ASSIGN(auto transactions_log,
                  TopicRegistry::ensure_internal(*store_, kTransactionsTopic));
-  FRESHET_ASSIGN(auto transactions, KeyedLog::open(std::move(transactions_log)));
+  FRESHET_ASSIGN(auto transactions, KeyedLog::open(std::move(transactions_log), state));
 
   FRESHET_ASSIGN(producer_ids_, ProducerIds::open(*meta_));
   FRESHET_ASSIGN(users_, UserStore::open(*meta_, options_.security.users));

@@ -83,18 +83,24 @@ class NodeHarness : public testing::Test {
     directory_ = mkdtemp(pattern.data());
     open();
   }
+  /// In a directory of the caller's; not open yet.
+  NodeHarness(std::filesystem::path directory, BrokerOptions options)
+      : options_(std::move(options)), directory_(std::move(directory)) {}
   ~NodeHarness() override {
     node_.reset();
     std::filesystem::remove_all(directory_);
   }
 
-  void open() {
+  Result<void> try_open() {
     BrokerOptions options = options_;
     options.data_dir = directory_ / "log";
-    auto node = Node::open(std::move(options), clock_, metrics_);
-    ASSERT_TRUE(node) << node.error().message();
-    node_ = std::move(*node);
+    FRESHET_ASSIGN(node_, Node::open(std::move(options), clock_, metrics_));
     node_->services().advertised_port = 9092;
+    return {};
+  }
+  void open() {
+    const auto opened = try_open();
+    ASSERT_TRUE(opened) << opened.error().message();
   }
   /// As after a crash.
   void reopen() {
@@ -120,12 +126,15 @@ class NodeHarness : public testing::Test {
     const std::span<char> body(bytes.get() + (frame.size() - rest.size()), rest.size());
     auto slot = std::make_shared<std::optional<Answer>>();
     auto reply = [this, slot](Answer answer) {
+      replied(slot);
       loop_.post([slot, answer = std::move(answer)]() mutable { *slot = std::move(answer); });
     };
     dispatch(std::make_unique<Call>(node_->services(), loop_, *header, bytes, body, "/127.0.0.1",
                                     std::move(reply), std::make_shared<Abandonment>()));
     return slot;
   }
+  /// On the thread that answers, at that moment.
+  virtual void replied(const Slot& slot) { (void)slot; }
   Answer wait(const Slot& slot) {
     EXPECT_TRUE(loop_.run_until([&] { return slot->has_value(); })) << "no answer";
     return slot->has_value() ? std::move(**slot) : Answer(CloseConnection{"no answer"});

@@ -50,6 +50,10 @@ const std::map<std::string_view, Setter> kSetters = {
     {"login_time_max", [](auto& o, long v) { o.login_time_max = Millis(v); }},
     {"connections_per_address_max",
      [](auto& o, long v) { o.connections_per_address_max = static_cast<size_t>(v); }},
+    {"wal_file_bytes", [](auto& o, long v) { o.wal_file_bytes = static_cast<uint64_t>(v); }},
+    {"free_bytes_min", [](auto& o, long v) { o.free_bytes_min = static_cast<uint64_t>(v); }},
+    {"state_segment_bytes",
+     [](auto& o, long v) { o.state_segment_bytes = static_cast<uint64_t>(v); }},
     {"request_memory_max", [](auto& o, long v) { o.request_memory_max = static_cast<size_t>(v); }},
 };
 
