@@ -140,6 +140,7 @@ def clang_tidy(run):
 
 def unit(run):
     counts = run.build("dev")
+    run.environment.setdefault("FRESHET_POWER_CUTS", "1200" if run.options.all else "60")
     counts.add(run.ctest("unit", "dev", "unit"))
     counts.add(run.ctest("bench_smoke", "dev", "bench"))
     counts.add(run.ctest("fuzz_seeds", "dev", "fuzz"))
@@ -147,7 +148,7 @@ def unit(run):
 
 
 def engine(run):
-    counts = run.build("release", "freshet", "engine_tests", "broker_for_tests")
+    counts = run.build("release", "freshet", "engine_tests", "broker_for_tests", "broker_history")
     if "release" not in run.broken_builds:
         program = ROOT / "build/freshet"
         program.unlink(missing_ok=True)
@@ -164,6 +165,7 @@ def e2e(run):
 def faults(run):
     rounds = os.environ.get("KILL_ROUNDS", "300" if run.options.all else "40")
     run.environment["KILL_ROUNDS"] = rounds
+    run.environment.setdefault("HISTORY_ROUNDS", "1000" if run.options.all else "10")
     return run.pytest("faults", "tests/faults", "-n", run.options.jobs)
 
 
