@@ -6,8 +6,8 @@
 #include <set>
 #include <utility>
 
-#include "broker/committed_records.h"
 #include "broker/groups/member_id.h"
+#include "kafka/committed_records.h"
 #include "kafka/consumer_protocol.h"
 #include "observe/log.h"
 
@@ -345,10 +345,13 @@ Result<kafka::FetchedBatches> LocalConsumer::fetch(const TopicPartition& tp, Off
     FRESHET_ASSIGN_CONTEXT(LogRead read, log->read(from, bytes_max, kIsolation), "partition {}",
                            tp);
     if (!read.slices.empty() || !log->wait_past(from, deadline, kIsolation)) {
-      FRESHET_ASSIGN(auto aborted, log->aborted_transactions(from, read.next_offset));
+      FRESHET_ASSIGN(const auto rolled_back, log->aborted_transactions(from, read.next_offset));
+      std::vector<kafka::AbortedTransaction> aborted;
+      for (const auto& one : rolled_back) aborted.push_back({one.producer_id, one.first_offset});
       const Offset end = std::min(read.high_watermark, log->end_offset(kIsolation));
-      return kafka::FetchedBatches{leave_out_aborted(std::move(read.slices), std::move(aborted)),
-                                   read.log_start, std::max(end, read.next_offset)};
+      return kafka::FetchedBatches{
+          kafka::leave_out_aborted(std::move(read.slices), std::move(aborted)), read.log_start,
+          std::max(end, read.next_offset)};
     }
   }
 }

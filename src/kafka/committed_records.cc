@@ -1,4 +1,4 @@
-#include "broker/committed_records.h"
+#include "kafka/committed_records.h"
 
 #include <algorithm>
 #include <memory>
@@ -7,7 +7,7 @@
 
 #include "kafka/transaction_marker.h"
 
-namespace freshet::broker {
+namespace freshet::kafka {
 
 namespace {
 
@@ -18,12 +18,12 @@ class Committed {
     std::ranges::sort(aborted_, {}, &AbortedTransaction::first_offset);
   }
 
-  void take(const kafka::LogSlice& slice) {
+  void take(const LogSlice& slice) {
     std::string_view rest = slice.bytes;
     size_t kept = 0;  // bytes at the front of `rest_of_run` that stay
     std::string_view run = slice.bytes;
     while (true) {
-      const auto batch = kafka::next_batch(rest);
+      const auto batch = next_batch(rest);
       if (!batch || !*batch) break;
       if (!belongs_to_aborted(**batch)) {
         close_gap();
@@ -38,13 +38,13 @@ class Committed {
     keep(slice, run.substr(0, kept));
   }
 
-  std::vector<kafka::LogSlice> finish() {
+  std::vector<LogSlice> finish() {
     close_gap();
     return std::move(left_);
   }
 
  private:
-  bool belongs_to_aborted(kafka::RecordBatchView batch) {
+  bool belongs_to_aborted(RecordBatchView batch) {
     for (; next_ < aborted_.size() && aborted_[next_].first_offset <= batch.last_offset();
          ++next_) {
       open_.insert(aborted_[next_].producer_id);
@@ -55,11 +55,11 @@ class Committed {
     return false;
   }
 
-  void keep(const kafka::LogSlice& slice, std::string_view bytes) {
+  void keep(const LogSlice& slice, std::string_view bytes) {
     if (!bytes.empty()) left_.push_back({.owner = slice.owner, .bytes = bytes});
   }
 
-  void extend_gap(kafka::RecordBatchView batch) {
+  void extend_gap(RecordBatchView batch) {
     if (!gap_open_) gap_first_ = batch.base_offset();
     gap_open_ = true;
     gap_last_ = batch.last_offset();
@@ -70,14 +70,14 @@ class Committed {
     if (!gap_open_) return;
     gap_open_ = false;
     const auto bytes =
-        std::make_shared<std::string>(kafka::encode_gap(gap_first_, gap_last_, leader_epoch_));
+        std::make_shared<std::string>(encode_gap(gap_first_, gap_last_, leader_epoch_));
     left_.push_back({.owner = bytes, .bytes = *bytes});
   }
 
   std::vector<AbortedTransaction> aborted_;  // by first offset
   size_t next_ = 0;                          // of them that has not begun
   std::set<int64_t> open_;                   // producers inside one of them
-  std::vector<kafka::LogSlice> left_;
+  std::vector<LogSlice> left_;
   bool gap_open_ = false;
   Offset gap_first_;
   Offset gap_last_;
@@ -86,12 +86,12 @@ class Committed {
 
 }  // namespace
 
-std::vector<kafka::LogSlice> leave_out_aborted(std::vector<kafka::LogSlice> slices,
-                                               std::vector<AbortedTransaction> aborted) {
+std::vector<LogSlice> leave_out_aborted(std::vector<LogSlice> slices,
+                                        std::vector<AbortedTransaction> aborted) {
   if (aborted.empty()) return slices;
   Committed committed(std::move(aborted));
   for (const auto& slice : slices) committed.take(slice);
   return committed.finish();
 }
 
-}  // namespace freshet::broker
+}  // namespace freshet::kafka
