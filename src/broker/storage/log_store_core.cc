@@ -20,6 +20,9 @@ const Logger logger("broker.storage");
 // A group larger than this gains nothing from waiting for more.
 constexpr uint64_t kGroupBytesMax = uint64_t{16} << 20;
 constexpr std::chrono::milliseconds kFullRetryAfter{100};
+// Copying up to this share of a write-ahead log file (128 KiB of the usual 128 MiB) to segments
+// takes less time than waking another thread. With the small files of tests no group is so brief.
+constexpr uint64_t kBriefGroupShare = 1'024;
 
 template <class... T>
 struct Overloaded : T... {
@@ -52,6 +55,7 @@ LogStoreCore::LogStoreCore(LogStoreOptions options)
       checkpointer_(disk_, wal_files_, options_.directory),
       compactor_(disk_, options_.directory, clock_, options_.compaction_bytes_max),
       wal_(wal_files_, options_.wal_file_bytes, [this](uint64_t sequence) {
+        stage_.drain();
         probe_.checkpoint_wanted();
         checkpointer_.wal_switched(sequence);
       }) {}
@@ -95,6 +99,7 @@ Result<void> LogStoreCore::start() {
   FRESHET_TRY(checkpointer_.start(std::move(recovered.point), wal_.sequence(), unclean,
                                   {.partitions = [this] { return partitions(); },
                                    .fatal = [this](const Error& e) { fail_store(e); }}));
+  stage_.start();
   thread_ = std::thread([this] { loop(); });
   ::pthread_setname_np(thread_.native_handle(), "log.commit");
   return {};
@@ -105,11 +110,15 @@ void LogStoreCore::stop_threads() {
     const std::lock_guard lock(queue_mutex_);
     stopping_ = true;
     queue_changed_.notify_all();
+    stopping_changed_.notify_all();
   }
   // A commit thread that waits for a file must not wait for a checkpoint that will not come; with
   // close() the checkpoint thread still runs.
   if (abandon_) wal_files_.stop();
-  if (thread_.joinable()) thread_.join();
+  if (thread_.joinable()) {
+    thread_.join();
+    stage_.stop();
+  }
   wal_files_.stop();
   checkpointer_.stop();
 }
@@ -298,6 +307,7 @@ void LogStoreCore::process(std::deque<Command> commands) {
       failure = failure_;
     }
     if (failure) {
+      stage_.drain();
       size_t bytes = 0;
       for (auto& command : commands) {
         if (const auto* append = std::get_if<Append>(&command)) {
@@ -331,27 +341,31 @@ void LogStoreCore::process(std::deque<Command> commands) {
     }
     auto command = std::move(commands.front());
     commands.pop_front();
+    stage_.drain();
     std::visit(Overloaded{[](Append&) {}, [this](auto& other) { run(std::move(other)); }}, command);
   }
 }
 
 template <class Step>
 Result<void> LogStoreCore::retry_while_full(Step step) {
+  bool was_full = false;
   while (true) {
     auto done = step();
     const bool full = !done && done.error().code() == Errc::kNoSpace;
+    if (!full && !was_full) return done;
     std::unique_lock lock(queue_mutex_);
     if (!full) {
-      if (disk_full_) logger.info("the disk has room again; appends go on");
+      logger.info("the disk has room again; appends go on");
       disk_full_.reset();
       return done;
     }
+    was_full = true;
     if (!disk_full_) {
       disk_full_ = done.error().with_context("appends are refused until space is freed");
       logger.error("the disk is full; what was accepted waits, new appends are refused",
                    kv("error", done.error()));
     }
-    if (queue_changed_.wait_for(lock, kFullRetryAfter, [this] { return stopping_; })) {
+    if (stopping_changed_.wait_for(lock, kFullRetryAfter, [this] { return stopping_; })) {
       return std::unexpected(stopping_error());
     }
   }
@@ -371,9 +385,10 @@ Result<void> LogStoreCore::commit_wal() {
 }
 
 void LogStoreCore::commit_group(std::vector<Append> appends) {
-  const auto started = clock_.steady();
-  const int64_t now_ms = wall_ms(clock_);
-  Group group;
+  auto owned = std::make_unique<Group>();
+  Group& group = *owned;
+  group.started = clock_.steady();
+  group.now_ms = wall_ms(clock_);
   group.appends.reserve(appends.size());
   const auto free = disk_.free_bytes(options_.directory);
   for (auto& append : appends) {
@@ -388,12 +403,25 @@ void LogStoreCore::commit_group(std::vector<Append> appends) {
                       "or shorten the retention of topics",
                       options_.directory.native(), *free, options_.free_bytes_min));
     }
+    stage_.drain();
     complete(group);
     return;
   }
-  for (auto& entry : group.appends) entry.result = admit(group, entry.append, now_ms);
+  for (auto& entry : group.appends) entry.result = admit(group, entry.append, group.now_ms);
   for (auto& part : group.parts) part.log->state().group_part = SIZE_MAX;
-  if (auto durable = persist(group, now_ms); !durable) {
+  const bool brief = group.bytes <= options_.wal_file_bytes / kBriefGroupShare;
+  stage_.give(
+      [this, owned = std::move(owned),
+       durable = wal_.empty() ? Result<void>() : commit_wal()]() mutable {
+        finish(*owned, std::move(durable));
+      },
+      brief);
+}
+
+// A work of the apply stage.
+void LogStoreCore::finish(Group& group, Result<void> durable) {
+  if (durable) durable = apply(group);
+  if (!durable) {
     fail_store(durable.error());
     for (auto& entry : group.appends) {
       if (entry.result.ok()) {
@@ -405,18 +433,21 @@ void LogStoreCore::commit_group(std::vector<Append> appends) {
     for (auto& ready : part.log->state().ripe_waiters()) ready();
   }
   probe_.group_committed(group.appends.size(), group.bytes,
-                         std::chrono::duration<double>(clock_.steady() - started).count());
+                         std::chrono::duration<double>(clock_.steady() - group.started).count());
   complete(group);
 }
 
-Result<void> LogStoreCore::persist(Group& group, int64_t now_ms) {
-  if (wal_.empty()) return {};
-  FRESHET_TRY(commit_wal());
+Result<void> LogStoreCore::apply(Group& group) {
+  if (apply_failed_) {
+    return fail(Errc::kUnavailable, "an earlier append could not be written to its segment");
+  }
   for (auto& part : group.parts) {
-    FRESHET_TRY_CONTEXT(
-        retry_while_full(
-            [&] { return apply_batches(part.log->state(), part.batches, now_ms, part.applied); }),
-        "partition {}", part.log->tp());
+    auto applied = retry_while_full(
+        [&] { return apply_batches(part.log->state(), part.batches, group.now_ms, part.applied); });
+    if (applied) continue;
+    apply_failed_ = true;
+    return std::unexpected(
+        std::move(applied).error().with_context(fmt::format("partition {}", part.log->tp())));
   }
   return {};
 }

@@ -16,6 +16,7 @@
 #include <variant>
 #include <vector>
 
+#include "broker/storage/apply_stage.h"
 #include "broker/storage/checkpointer.h"
 #include "broker/storage/compactor.h"
 #include "broker/storage/log_store.h"
@@ -27,9 +28,12 @@
 namespace freshet::broker {
 
 /// Life of an append: append() queues it; the commit thread takes all that is queued, gives each
-/// batch its offset in queue order, writes them to the write-ahead log and syncs once; then writes
-/// them to their segments through the page cache, moves the high watermarks, wakes waiting readers
-/// and completes the callers. Everything else that changes the store goes through the same queue.
+/// batch its offset in queue order, writes them to the write-ahead log and syncs once; then the
+/// apply stage writes them to their segments through the page cache, moves the high watermarks,
+/// wakes waiting readers and completes the callers, while the commit thread goes on with the next
+/// group. Everything else that changes the store goes through the same queue, and runs on the
+/// commit thread once the groups before it are applied. So does the switch to the next file of the
+/// write-ahead log: what a checkpoint frees has been applied.
 class LogStoreCore {
  public:
   struct Append {
@@ -93,6 +97,8 @@ class LogStoreCore {
     std::vector<GroupAppend> appends;
     std::vector<GroupPart> parts;
     uint64_t bytes = 0;
+    int64_t now_ms = 0;  // wall clock
+    SteadyTime started;
   };
 
   void loop();
@@ -107,7 +113,8 @@ class LogStoreCore {
   static void note_transaction(PartitionState& partition, kafka::RecordBatchView batch);
   static std::optional<AppendResult> check_sequence(
       const PartitionState& partition, const std::vector<kafka::RecordBatchView>& batches);
-  Result<void> persist(Group& group, int64_t now_ms);
+  void finish(Group& group, Result<void> durable);
+  Result<void> apply(Group& group);
   void complete(Group& group);
   void run(Create command);
   void run(Delete command);
@@ -133,7 +140,9 @@ class LogStoreCore {
   WalFiles wal_files_;
   Checkpointer checkpointer_;
   Compactor compactor_;
-  WalWriter wal_;  // owned by the commit thread
+  WalWriter wal_;              // owned by the commit thread
+  ApplyStage stage_;           // given work by the commit thread
+  bool apply_failed_ = false;  // owned by the stage's works
   std::atomic<int32_t> leader_epoch_{0};
 
   mutable std::mutex partitions_mutex_;  // guards what follows
@@ -141,6 +150,7 @@ class LogStoreCore {
 
   mutable std::mutex queue_mutex_;  // guards what follows
   std::condition_variable queue_changed_;
+  std::condition_variable stopping_changed_;
   std::deque<Command> queue_;
   size_t queued_bytes_ = 0;  // until their callers are completed
   std::vector<std::move_only_function<void()>> room_waiters_;

@@ -284,7 +284,7 @@ class PartitionRecovery {
       state_->note_transaction(segment, batch);
       if (batch.has_producer_id() && batch.base_offset() >= producers_from_) {
         state_->producers.add(batch, input_.now_ms);
-        state_->producers.settle(batch.producer_id());
+        state_->producers.settle(batch.producer_id(), batch.next_offset());
       }
     };
   }

@@ -42,7 +42,9 @@ void publish(PartitionState& partition, const SegmentPtr& active,
     }
     position += batch.size();
     partition.epochs.note(batch.leader_epoch(), batch.base_offset());
-    if (batch.has_producer_id()) partition.producers.settle(batch.producer_id());
+    if (batch.has_producer_id()) {
+      partition.producers.settle(batch.producer_id(), batch.next_offset());
+    }
     partition.note_transaction(*active, batch);
   }
   active->publish(position);

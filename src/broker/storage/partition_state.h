@@ -42,7 +42,7 @@ struct PartitionState {
   const TopicId topic_id;
   const std::filesystem::path directory;
 
-  // Published by the commit thread.
+  // Published by the commit thread and its apply stage, of which one works at a time.
   std::atomic<int64_t> log_start{0};
   std::atomic<int64_t> high_watermark{0};
   std::atomic<bool> deleted{false};
@@ -54,7 +54,7 @@ struct PartitionState {
   // First offset of the oldest open transaction; INT64_MAX when none is open.
   std::atomic<int64_t> first_open_offset{INT64_MAX};
 
-  // Owned by the commit thread (by recovery before it runs).
+  // Owned by the commit thread (by recovery before it runs); active_since_ms by its apply stage.
   Offset next_offset{0};         // of the batch that is appended next, durable or not
   size_t group_part = SIZE_MAX;  // this partition's place in the group being built
   int64_t active_since_ms = -1;  // wall clock of the active segment's first append; -1 unknown

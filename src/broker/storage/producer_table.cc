@@ -70,7 +70,7 @@ void ProducerTable::add(kafka::RecordBatchView batch, int64_t now_ms) {
                               .last_offset = batch.last_offset()});
 }
 
-void ProducerTable::settle(int64_t producer_id) {
+void ProducerTable::settle(int64_t producer_id, Offset end) {
   const auto found = producers_.find(producer_id);
   if (found == producers_.end()) return;
   auto& batches = found->second.batches;
@@ -79,7 +79,9 @@ void ProducerTable::settle(int64_t producer_id) {
   size_t markers = 0;
   auto keep = batches.size();
   for (size_t i = batches.size(); i-- > 0;) {
-    const bool kept = batches[i].is_marker() ? markers++ == 0 : data++ < kBatchesKept;
+    const bool published = batches[i].last_offset < end;
+    const bool kept =
+        !published || (batches[i].is_marker() ? markers++ == 0 : data++ < kBatchesKept);
     if (kept) batches[--keep] = batches[i];
   }
   batches.erase(batches.begin(), batches.begin() + static_cast<ptrdiff_t>(keep));
@@ -96,7 +98,7 @@ ProducerTable ProducerTable::durable_before(Offset offset) const {
   for (auto& [id, producer] : durable.producers_) {
     std::erase_if(producer.batches,
                   [offset](const ProducerBatch& batch) { return batch.last_offset >= offset; });
-    durable.settle(id);
+    durable.settle(id, offset);
   }
   std::erase_if(durable.producers_, [](const auto& entry) { return entry.second.batches.empty(); });
   return durable;

@@ -45,8 +45,8 @@ struct SequenceCheck {
 /// epoch, and a marker of a newer epoch fences its predecessors before anything is written under
 /// it.
 ///
-/// Batches enter when they get their offsets and are settled when they are durable; more than five
-/// are kept while they are not, so that a checkpoint can always leave out what is not durable.
+/// Batches enter when they get their offsets and are settled when they are published; more than
+/// five are kept while they are not, so that a checkpoint can always leave out what is not.
 /// One thread at a time.
 class ProducerTable {
  public:
@@ -65,8 +65,8 @@ class ProducerTable {
   [[nodiscard]] SequenceCheck check(kafka::RecordBatchView batch) const;
   /// `batch` has its base offset.
   void add(kafka::RecordBatchView batch, int64_t now_ms);
-  /// The producer's batches added so far are durable.
-  void settle(int64_t producer_id);
+  /// The producer's batches before `end` are published; those behind it come on top of the five.
+  void settle(int64_t producer_id, Offset end);
   /// Forgets producers that have not written since `before_ms` and have no transaction open.
   void expire(int64_t before_ms, const OpenTransactions& open);
 

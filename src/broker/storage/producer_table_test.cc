@@ -37,13 +37,31 @@ TEST_P(ProducerTableRules, verdict) {
   for (const auto& added : param.before) {
     const auto bytes = batch_of(added.epoch, added.sequence, added.count, offset);
     table.add(kafka::RecordBatchView(bytes), 0);
-    table.settle(7);
     offset += added.count;
+    table.settle(7, Offset(offset));
   }
   const auto bytes = batch_of(param.next.epoch, param.next.sequence, param.next.count);
   const auto check = table.check(kafka::RecordBatchView(bytes));
   EXPECT_EQ(check.verdict, param.expected);
   EXPECT_EQ(check.base_offset, Offset(param.original_offset));
+}
+
+TEST(ProducerTable, what_is_not_published_displaces_nothing) {
+  ProducerTable table;
+  for (int32_t i = 0; i < 12; ++i) {
+    const auto bytes = batch_of(0, i, 1, i);
+    table.add(kafka::RecordBatchView(bytes), 0);
+  }
+  // 0 to 5 are published, 6 to 11 wait for the disk.
+  table.settle(7, Offset(6));
+  const auto durable = table.durable_before(Offset(6));
+  for (int32_t i = 1; i < 6; ++i) {
+    const auto bytes = batch_of(0, i, 1);
+    EXPECT_EQ(durable.check(kafka::RecordBatchView(bytes)).verdict, SequenceVerdict::kDuplicate);
+  }
+  table.settle(7, Offset(12));
+  const auto bytes = batch_of(0, 5, 1);
+  EXPECT_EQ(table.check(kafka::RecordBatchView(bytes)).verdict, SequenceVerdict::kOutOfOrder);
 }
 
 constexpr int32_t kMax = INT32_MAX;
