@@ -155,8 +155,8 @@ GroupCoordinator::Groups::iterator GroupCoordinator::erase(Groups::iterator it,
   for (const auto& [tp, value] : entry.offsets) {
     tombstones.push_back({encode_offset_key(it->first, tp), std::nullopt});
   }
-  for (const auto& [sequence, tps] : entry.commits_in_flight) {
-    for (const TopicPartition& tp : tps) {
+  for (const auto& [sequence, orders] : entry.commits_in_flight) {
+    for (const auto& [tp, order] : orders) {
       tombstones.push_back({encode_offset_key(it->first, tp), std::nullopt});
     }
   }

@@ -128,10 +128,13 @@ class GroupCoordinator {
   /// Whether `who` may commit offsets inside a transaction.
   [[nodiscard]] kafka::ErrorCode check_transactional_commit(const std::string& group,
                                                             const MemberIdentity& who) const;
-  /// What a transaction commits, as one batch for LogStore::append_together(); in force before
-  /// `done`. nullopt while the log cannot take it in its turn: come again with when_stageable().
-  std::optional<KeyedLog::Staged> stage_offsets(const OffsetsByGroup& by_group,
-                                                KeyedLog::WriteDone done);
+  /// For CommittedOffset::order of an offset that is committed now.
+  [[nodiscard]] uint64_t next_commit_order();
+  /// What a transaction commits, as one batch for LogStore::append_together(), without offsets that
+  /// were committed anew since; in force before `done`. Adds nothing, and calls nothing, if none is
+  /// left. False while the log cannot take it in its turn: come again with when_stageable().
+  bool stage_offsets(const OffsetsByGroup& by_group, KeyedLog::WriteDone done,
+                     std::vector<KeyedLog::Staged>& staged);
   void when_stageable(std::move_only_function<void()> ready);
   /// nullopt: everything the group has.
   void fetch(const std::string& group, std::optional<std::vector<TopicPartition>> tps,
@@ -164,7 +167,8 @@ class GroupCoordinator {
     GroupState last_state = GroupState::kEmpty;
     int64_t state_since_ms = 0;                         // of last_state
     std::map<TopicPartition, CommittedOffset> offsets;  // durable ones only
-    std::map<uint64_t, std::vector<TopicPartition>> commits_in_flight;
+    /// What is on its way to the log, with CommittedOffset::order.
+    std::map<uint64_t, std::map<TopicPartition, uint64_t>> commits_in_flight;
     struct FetchWaiting {
       uint64_t after;  // waits until no commit in flight is this old or older
       std::optional<std::vector<TopicPartition>> tps;
@@ -202,6 +206,9 @@ class GroupCoordinator {
   /// Erases now what is there, and when the tombstones are durable what was on its way.
   void delete_locked(const std::string& group, Entry& entry, std::vector<TopicPartition> tps,
                      KeyedLog::WriteDone done);
+  /// A commit of the group that was let in later has this partition, too.
+  [[nodiscard]] static bool was_replaced(const Entry& entry, const TopicPartition& tp,
+                                         const CommittedOffset& offset);
   [[nodiscard]] std::vector<TopicPartition> expired(const Entry& entry) const;
 
   void deliver(Deliveries deliveries);

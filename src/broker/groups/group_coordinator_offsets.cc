@@ -47,7 +47,7 @@ void GroupCoordinator::commit_locked(Entry& entry, std::vector<OffsetToCommit> o
   const std::string& group = entry.group.name();
   const int64_t now_ms = wall_ms();
   std::vector<KeyedChange> changes;
-  std::vector<TopicPartition> tps;
+  std::map<TopicPartition, uint64_t> orders;
   std::vector<std::pair<TopicPartition, CommittedOffset>> accepted;
   for (size_t i = 0; i < offsets.size(); ++i) {
     OffsetToCommit& offset = offsets[i];
@@ -56,14 +56,15 @@ void GroupCoordinator::commit_locked(Entry& entry, std::vector<OffsetToCommit> o
       continue;
     }
     CommittedOffset value{offset.offset, offset.leader_epoch, std::move(offset.metadata), now_ms};
+    value.order = last_commit_ + 1;  // the number that the commit gets below
     if (offset.retention) value.expire_time_ms = now_ms + offset.retention->count();
     changes.push_back({encode_offset_key(group, offset.tp), encode_offset_value(value)});
-    tps.push_back(offset.tp);
+    orders.emplace(offset.tp, value.order);
     accepted.emplace_back(std::move(offset.tp), std::move(value));
   }
   if (changes.empty()) return;
   const uint64_t sequence = ++last_commit_;
-  entry.commits_in_flight.emplace(sequence, std::move(tps));
+  entry.commits_in_flight.emplace(sequence, std::move(orders));
   writer_.add(std::move(changes), [this, group, sequence, accepted = std::move(accepted),
                                    codes = std::move(codes), done = std::exchange(done, nullptr)](
                                       Result<void> written) mutable {
@@ -183,8 +184,8 @@ void GroupCoordinator::forget_topics_unless(const std::function<bool(const std::
       for (const auto& [tp, value] : entry.offsets) {
         if (!exists(tp.topic)) gone.push_back(tp);
       }
-      for (const auto& [sequence, tps] : entry.commits_in_flight) {
-        for (const TopicPartition& tp : tps) {
+      for (const auto& [sequence, orders] : entry.commits_in_flight) {
+        for (const auto& [tp, order] : orders) {
           if (!exists(tp.topic)) gone.push_back(tp);
         }
       }

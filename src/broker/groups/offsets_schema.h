@@ -35,8 +35,16 @@ struct CommittedOffset {
   std::string metadata;
   int64_t commit_time_ms = 0;
   std::optional<int64_t> expire_time_ms{};  // only from clients of OffsetCommit versions 2 to 4
+  /// Its place among all commits of this life of the broker; 0: before it. Not written down.
+  uint64_t order = 0;
   friend bool operator==(const CommittedOffset&, const CommittedOffset&) = default;
 };
+
+/// Whether `older` was committed before `newer`: of two that an earlier life left, by their times.
+[[nodiscard]] inline bool was_before(const CommittedOffset& older, const CommittedOffset& newer) {
+  if (older.order != newer.order) return older.order < newer.order;
+  return older.order == 0 && older.commit_time_ms < newer.commit_time_ms;
+}
 
 struct PersistedMember {
   std::string id;

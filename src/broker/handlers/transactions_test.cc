@@ -298,6 +298,42 @@ TEST_F(Transactions, offsets_are_pending_until_the_end) {
   EXPECT_EQ(committed_offset().committed_offset, 5);
 }
 
+// As in Apache Kafka: of two commits of one partition the one that came later stays, whenever the
+// transaction of the other one ends.
+TEST_F(Transactions, a_commit_that_came_later_stays) {
+  create("t");
+  const auto commit_plain = [&](int64_t offset) {
+    kafka::OffsetCommitRequest request;
+    request.group_id = "group";
+    auto& partition = request.topics.emplace_back();
+    partition.name = "t";
+    auto& row = partition.partitions.emplace_back();
+    row.partition_index = 0;
+    row.committed_offset = offset;
+    return ask<kafka::OffsetCommitResponse>(request, 7).topics.at(0).partitions.at(0).error_code;
+  };
+  const auto producer = init("id");
+  for (const bool restarted : {false, true}) {
+    ASSERT_EQ(add_offsets("id", producer), ErrorCode::kNone);
+    ASSERT_EQ(commit_plain(3), ErrorCode::kNone);
+    clock_.advance(Millis(1));
+    ASSERT_EQ(commit_offset("id", producer, 5), ErrorCode::kNone);
+    if (restarted) reopen();
+    ASSERT_EQ(end("id", producer, true), ErrorCode::kNone);
+    EXPECT_EQ(committed_offset().committed_offset, 5) << restarted;
+
+    ASSERT_EQ(add_offsets("id", producer), ErrorCode::kNone);
+    ASSERT_EQ(commit_offset("id", producer, 6), ErrorCode::kNone);
+    clock_.advance(Millis(1));
+    ASSERT_EQ(commit_plain(9), ErrorCode::kNone);
+    if (restarted) reopen();
+    ASSERT_EQ(end("id", producer, true), ErrorCode::kNone);
+    EXPECT_EQ(committed_offset().committed_offset, 9) << restarted;
+    reopen();
+    EXPECT_EQ(committed_offset().committed_offset, 9) << restarted;
+  }
+}
+
 TEST_F(Transactions, offsets_of_a_stranger_to_the_group_are_refused) {
   create("t");
   const auto producer = init("id");

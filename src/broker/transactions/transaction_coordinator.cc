@@ -318,7 +318,9 @@ void TransactionCoordinator::try_finish(const std::shared_ptr<Ending>& ending) {
                        }});
   }
   if (commit && !ending->offsets.empty() && !rolling) {
-    take(parts_.groups.stage_offsets(ending->offsets, landed));
+    std::vector<KeyedLog::Staged> staged;
+    rolling = !parts_.groups.stage_offsets(ending->offsets, landed, staged);
+    for (auto& offsets : staged) take(std::move(offsets));
   }
   if (!rolling) {
     auto changes = change_of(ending->entry->id, completed(prepared, now_ms()));
@@ -490,6 +492,7 @@ void TransactionCoordinator::add_pending(const EntryPtr& entry, const std::strin
                                          std::vector<OffsetToCommit> offsets, CommitDone done) {
   const int64_t producer_id = entry->transaction.producer.id;
   const int64_t committed_ms = now_ms();
+  const uint64_t order = parts_.groups.next_commit_order();
   std::vector<ErrorCode> codes(offsets.size(), ErrorCode::kNone);
   std::vector<KeyedChange> changes;
   for (size_t i = 0; i < offsets.size(); ++i) {
@@ -500,6 +503,7 @@ void TransactionCoordinator::add_pending(const EntryPtr& entry, const std::strin
     }
     CommittedOffset value{offset.offset, offset.leader_epoch, std::move(offset.metadata),
                           committed_ms};
+    value.order = order;
     changes.push_back(
         {encode_pending_offset_key({producer_id, group, offset.tp}), encode_offset_value(value)});
     // Before it is durable: whoever reads stable offsets from now on waits for the end.
