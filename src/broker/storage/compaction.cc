@@ -257,7 +257,7 @@ Result<void> Compaction::rewrite(Group group, Offset group_end, TransactionFilte
   std::string last_header;
   for (const auto& segment : group) {
     before += segment->size();
-    FRESHET_TRY(segment->transaction_index().collect(Offset(0), Offset(INT64_MAX), rolled_back));
+    FRESHET_TRY(segment->collect_aborted(Offset(0), Offset(INT64_MAX), rolled_back));
     FRESHET_TRY(walk(*segment, [&](kafka::RecordBatchView batch) -> Result<bool> {
       last_header = batch.bytes().substr(0, kafka::batch_layout::kRecords);
       FRESHET_TRY(rewrite_batch(batch, group_end, filter, *output));

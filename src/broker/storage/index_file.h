@@ -27,6 +27,7 @@ class IndexFile {
   [[nodiscard]] Result<uint64_t> count();
   /// Of entries that flush() has put into the file.
   [[nodiscard]] uint64_t flushed_count() const;
+  [[nodiscard]] const std::filesystem::path& path() const { return path_; }
   void append(std::string_view entry);
   Result<void> flush();
   /// The file is there afterwards, even if it is empty.

@@ -189,7 +189,7 @@ Result<std::vector<AbortedTransaction>> PartitionLog::aborted_transactions(Offse
   if (from >= to) return found;
   const auto segments = state_->segment_list();
   for (auto at = segment_for(*segments, from); at != segments->end(); ++at) {
-    FRESHET_ASSIGN_CONTEXT(const bool all, (*at)->transaction_index().collect(from, to, found),
+    FRESHET_ASSIGN_CONTEXT(const bool all, (*at)->collect_aborted(from, to, found),
                            "partition {}", tp());
     if (all) break;
   }

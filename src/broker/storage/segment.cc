@@ -4,11 +4,22 @@
 #include <bit>
 
 #include "kafka/record_iterator.h"
+#include "kafka/transaction_marker.h"
+#include "observe/log.h"
 
 namespace freshet::broker {
 namespace {
 
+const Logger logger("broker.storage");
+
 constexpr uint64_t kMapBytesMin = 1 << 20;
+
+// An index only saves walking: nothing is lost with it.
+void warn_of_index(const std::filesystem::path& file, uint64_t position) {
+  logger.warn(
+      "index is damaged: it points where no such batch begins; the segment is walked instead",
+      kv("file", file.native()), kv("points_to_byte", position));
+}
 
 std::string file_name(Offset base_offset, std::string_view extension, std::string_view suffix) {
   return segment_file_name(base_offset, extension).append(suffix);
@@ -217,8 +228,22 @@ Result<std::optional<uint64_t>> Segment::locate(Offset target) const {
     FRESHET_ASSIGN(start, offset_index_.position_for(target));
   }
   FRESHET_ASSIGN(auto at, cursor(start));
+  if (start > 0 && start >= at.end) {
+    // Of a batch that is not published yet, or nonsense.
+    FRESHET_ASSIGN(start, offset_index_.position_at_most(std::max<uint64_t>(at.end, 1) - 1));
+    FRESHET_ASSIGN(at, cursor(start));
+  }
   while (true) {
     auto batch = at.peek(/*check_crc=*/false);
+    // An entry names a batch that begins at or before the target.
+    const bool misled =
+        start > 0 && at.position == start && batch && *batch && (*batch)->base_offset() > target;
+    if (misled) {
+      warn_of_index(offset_index_.file().path(), start);
+      start = 0;
+      FRESHET_ASSIGN(at, cursor(0));
+      continue;
+    }
     // Damage in its header may make another batch look as if it held the target.
     if (batch && *batch && (*batch)->last_offset() >= target) {
       batch = at.peek(/*check_crc=*/true);
@@ -226,6 +251,7 @@ Result<std::optional<uint64_t>> Segment::locate(Offset target) const {
     if (!batch) {
       if (start > 0 && at.position == start) {
         // The index may be what is wrong: walk from the beginning.
+        warn_of_index(offset_index_.file().path(), start);
         start = 0;
         FRESHET_ASSIGN(at, cursor(0));
         continue;
@@ -266,9 +292,15 @@ Result<SegmentRun> Segment::read(uint64_t position, size_t bytes_max) const {
       jumped = true;
       FRESHET_ASSIGN(const uint64_t jump, offset_index_.position_at_most(limit - 1));
       if (jump > at.position && jump < at.end) {
-        at.position = jump;
-        FRESHET_ASSIGN(const auto there, at.peek(/*check_crc=*/false));
-        at.at_least = there->base_offset();
+        Cursor there = at;
+        there.position = jump;
+        const auto batch_there = there.peek(/*check_crc=*/false);
+        if (batch_there && *batch_there) {
+          at.position = jump;
+          at.at_least = (*batch_there)->base_offset();
+        } else {
+          warn_of_index(offset_index_.file().path(), jump);
+        }
       }
     }
   }
@@ -299,12 +331,90 @@ Result<std::vector<kafka::LogSlice>> Segment::batches(uint64_t from, uint64_t to
 
 Result<uint64_t> Segment::boundary_before(uint64_t position, size_t bytes_back) const {
   const uint64_t wanted = position > bytes_back ? position - bytes_back : 0;
-  return offset_index_.position_at_most(wanted);
+  FRESHET_ASSIGN(const uint64_t boundary, offset_index_.position_at_most(wanted));
+  FRESHET_ASSIGN(const auto at, cursor(boundary));
+  const auto batch = at.peek(/*check_crc=*/false);
+  if (boundary == 0 || (batch && *batch)) return boundary;
+  warn_of_index(offset_index_.file().path(), boundary);
+  return 0;
+}
+
+Result<bool> Segment::confirms(TimeIndexEntry entry) const {
+  // It names the last offset of the batch that has its time.
+  if (entry.offset >= base_offset_) {
+    const auto position = locate(entry.offset);
+    if (position && *position) {
+      FRESHET_ASSIGN(const auto at, cursor(**position));
+      const auto batch = at.peek(/*check_crc=*/false);
+      if (batch && *batch && (*batch)->last_offset() == entry.offset &&
+          (*batch)->max_timestamp_ms() == entry.timestamp_ms) {
+        return true;
+      }
+    } else if (position && entry.offset <= base_offset_ + INT32_MAX) {
+      return false;  // of a batch that is not published yet
+    }
+  }
+  logger.warn("time index is damaged; the segment is walked instead",
+              kv("file", time_index_.file().path().native()),
+              kv("timestamp_ms", entry.timestamp_ms), kv("offset", entry.offset));
+  return false;
+}
+
+Result<Offset> Segment::all_older_up_to(int64_t timestamp_ms) const {
+  FRESHET_ASSIGN(const TimeIndexEntry entry, time_index_.last_before(timestamp_ms));
+  if (entry.timestamp_ms < 0) return base_offset_ - 1;
+  FRESHET_ASSIGN(const bool confirmed, confirms(entry));
+  return confirmed ? entry.offset : base_offset_ - 1;
+}
+
+Result<void> Segment::check_transaction_index() const {
+  FRESHET_TRY(transaction_index_.file().count());
+  // What is not in the file yet was noted by this process, maybe before its marker is published.
+  const uint64_t count = transaction_index_.file().flushed_count();
+  Offset previous = base_offset_ - 1;
+  for (uint64_t i = 0; i < count; ++i) {
+    FRESHET_ASSIGN(const AbortedTransaction aborted, transaction_index_.entry(i));
+    const auto agrees = [&]() -> Result<bool> {
+      if (aborted.last_offset <= previous) return false;
+      FRESHET_ASSIGN(const auto position, locate(aborted.last_offset));
+      if (!position) return false;
+      FRESHET_ASSIGN(const auto at, cursor(*position));
+      FRESHET_ASSIGN(const auto batch, at.peek(/*check_crc=*/false));
+      // Compaction may have emptied the marker.
+      return batch && batch->is_control() && batch->producer_id() == aborted.producer_id &&
+             batch->last_offset() == aborted.last_offset &&
+             (batch->record_count() == 0 ||
+              !kafka::decode_marker(*batch).value_or(kafka::TransactionMarker()).commit);
+    };
+    FRESHET_ASSIGN(const bool good, agrees());
+    if (!good) {
+      return fail(Errc::kCorrupt,
+                  "entry {} names offset {} of producer {}, which rolls nothing back", i,
+                  aborted.last_offset, aborted.producer_id);
+    }
+    previous = aborted.last_offset;
+  }
+  return {};
+}
+
+Result<bool> Segment::collect_aborted(Offset from, Offset to,
+                                      std::vector<AbortedTransaction>& into) const {
+  if (!transaction_index_checked_) {
+    if (auto checked = check_transaction_index(); !checked) {
+      return fail(
+          checked.error().code(),
+          "transaction index {} is damaged ({}): which records from offset {} to the end of "
+          "its segment were rolled back is lost; readers of uncommitted records are served",
+          transaction_index_.file().path().native(), checked.error().message(), base_offset_);
+    }
+    transaction_index_checked_ = true;
+  }
+  return transaction_index_.collect(from, to, into);
 }
 
 Result<std::optional<Segment::RecordTime>> Segment::find_by_time(int64_t timestamp_ms,
                                                                  Offset from) const {
-  FRESHET_ASSIGN(const Offset older, time_index_.all_older_up_to(timestamp_ms));
+  FRESHET_ASSIGN(const Offset older, all_older_up_to(timestamp_ms));
   FRESHET_ASSIGN(const auto start, locate(std::max(older + 1, from)));
   if (!start) return std::nullopt;
   FRESHET_ASSIGN(auto at, cursor(*start));
@@ -333,7 +443,18 @@ Result<std::optional<Segment::RecordTime>> Segment::find_by_time(int64_t timesta
 Result<int64_t> Segment::max_timestamp_ms() const {
   const auto newest = this->newest();
   FRESHET_ASSIGN(const auto indexed, time_index_.last());
-  return std::max(newest.timestamp_ms, indexed.timestamp_ms);
+  if (indexed.timestamp_ms <= newest.timestamp_ms) return newest.timestamp_ms;
+  FRESHET_ASSIGN(const bool confirmed, confirms(indexed));
+  if (confirmed) return indexed.timestamp_ms;
+  // Retention must not believe it: a segment would go too early.
+  int64_t largest = newest.timestamp_ms;
+  FRESHET_ASSIGN(auto at, cursor(0));
+  for (auto batch = at.peek(/*check_crc=*/false); batch && *batch;
+       batch = at.peek(/*check_crc=*/false)) {
+    largest = std::max(largest, (*batch)->max_timestamp_ms());
+    at.advance(**batch);
+  }
+  return largest;
 }
 
 Result<std::optional<int64_t>> Segment::first_timestamp_ms() const {

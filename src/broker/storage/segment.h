@@ -9,6 +9,7 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <vector>
 
 #include "base/error.h"
 #include "broker/storage/disk.h"
@@ -91,6 +92,11 @@ class Segment : public std::enable_shared_from_this<Segment> {
   /// Timestamp of the first batch; nullopt when empty.
   Result<std::optional<int64_t>> first_timestamp_ms() const;
 
+  /// Adds rolled back transactions with records in [from, to). True: no later segment has any.
+  /// kCorrupt when the index does not agree with the markers in the log: nobody can tell then which
+  /// records of the segment were rolled back. Looked at once, at the first use.
+  Result<bool> collect_aborted(Offset from, Offset to, std::vector<AbortedTransaction>& into) const;
+
   // Recovery.
   void set_size(uint64_t size, uint64_t trusted_from);
   void set_max_timestamp(TimeIndexEntry newest) { newest_ = newest; }
@@ -108,6 +114,11 @@ class Segment : public std::enable_shared_from_this<Segment> {
   struct Cursor;
   Result<Cursor> cursor(uint64_t position) const;
   Error damage(uint64_t position, Offset first_lost, std::string_view what) const;
+  /// Whether the log agrees with an entry of the time index; if not, that is said.
+  Result<bool> confirms(TimeIndexEntry entry) const;
+  /// The time index up to `timestamp_ms`, if the log agrees with it.
+  Result<Offset> all_older_up_to(int64_t timestamp_ms) const;
+  Result<void> check_transaction_index() const;
 
   // Constant after construction.
   Disk& disk_;
@@ -117,6 +128,7 @@ class Segment : public std::enable_shared_from_this<Segment> {
 
   std::atomic<uint64_t> size_;
   std::atomic<uint64_t> trusted_from_;
+  mutable std::atomic<bool> transaction_index_checked_ = false;
   mutable OffsetIndex offset_index_;
   mutable TimeIndex time_index_;
   mutable TransactionIndex transaction_index_;

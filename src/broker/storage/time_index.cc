@@ -39,13 +39,12 @@ Result<TimeIndexEntry> TimeIndex::last() {
   return entry(count - 1);
 }
 
-Result<Offset> TimeIndex::all_older_up_to(int64_t timestamp_ms) {
+Result<TimeIndexEntry> TimeIndex::last_before(int64_t timestamp_ms) {
   FRESHET_ASSIGN(const auto after, file_.partition_point([timestamp_ms](const char* bytes) {
     return load_be<int64_t>(bytes) < timestamp_ms;
   }));
-  if (after == 0) return base_offset_ - 1;
-  FRESHET_ASSIGN(const auto older, entry(after - 1));
-  return older.offset;
+  if (after == 0) return TimeIndexEntry{};
+  return entry(after - 1);
 }
 
 }  // namespace freshet::broker

@@ -28,9 +28,9 @@ class TimeIndex {
 
   /// Ignored unless `entry` is newer than the last one.
   Result<void> append(TimeIndexEntry entry);
-  /// Every record with a timestamp >= `timestamp_ms` lies behind the offset returned (the
-  /// segment's base - 1 when nothing is known).
-  Result<Offset> all_older_up_to(int64_t timestamp_ms);
+  /// Every record with a timestamp >= `timestamp_ms` lies behind the entry's offset; timestamp -1
+  /// when nothing is known.
+  Result<TimeIndexEntry> last_before(int64_t timestamp_ms);
   /// The newest entry; timestamp -1 when empty.
   Result<TimeIndexEntry> last();
 

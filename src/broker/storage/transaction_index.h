@@ -22,6 +22,8 @@ class TransactionIndex {
   TransactionIndex(Disk& disk, std::filesystem::path path);
 
   void append(const AbortedTransaction& aborted);
+  /// Entry `i`; kCorrupt when its version or its order of offsets is impossible.
+  Result<AbortedTransaction> entry(uint64_t i);
   /// Adds those with records in [from, to). True: no later segment can have any.
   Result<bool> collect(Offset from, Offset to, std::vector<AbortedTransaction>& into);
 
