@@ -233,6 +233,15 @@ def test_a_topic_is_altered(log):
     assert config_of(log, "grown") == {"max.message.bytes": "100000"}
 
 
+def test_changes_of_one_topic_at_the_same_time_all_stay(log):
+    freshet.run("topic", "create", "shared", "--partitions", 1, "--brokers", log)
+    names = ["retention.ms", "segment.bytes", "retention.bytes", "max.message.bytes", "segment.ms", "flush.ms"]
+    running = [subprocess.Popen([freshet.PROGRAM, "topic", "alter", "shared", "--config", f"{name}=100000",
+                                 "--brokers", log], stdout=subprocess.DEVNULL) for name in names]
+    assert [each.wait(30) for each in running] == [0] * len(names)
+    assert config_of(log, "shared") == {name: "100000" for name in names}
+
+
 # Formats ----------------------------------------------------------------------------------------------
 
 

@@ -72,21 +72,17 @@ Result<int> create(TopicArguments arguments) {
   return kExitSuccess;
 }
 
-/// What is set on the topic itself now, with the changes applied and listed.
-Result<std::map<std::string, std::string>> changed_config(kafka::Admin& admin,
-                                                          const TopicArguments& arguments,
-                                                          Listing& changes) {
+/// The changes, each listed beside what is in force now.
+Result<kafka::ConfigChanges> config_changes(kafka::Admin& admin, const TopicArguments& arguments,
+                                            Listing& changes) {
   FRESHET_ASSIGN(const auto entries, admin.topic_config(arguments.topic.name));
   std::map<std::string, std::string> shown;  // with what is inherited
-  std::map<std::string, std::string> config;
-  for (const auto& entry : entries) {
-    shown[entry.name] = entry.value.value_or("");
-    if (entry.is_of_topic) config[entry.name] = entry.value.value_or("");
-  }
+  for (const auto& entry : entries) shown[entry.name] = entry.value.value_or("");
   const auto old = [&](const std::string& name) {
     const auto it = shown.find(name);
     return it == shown.end() ? Value() : Value(it->second);
   };
+  kafka::ConfigChanges config;
   for (const auto& entry : arguments.config) {
     const auto [name, value] = split_pair(entry);
     changes.add({name, old(name), value});
@@ -97,7 +93,7 @@ Result<std::map<std::string, std::string>> changed_config(kafka::Admin& admin,
       return fail(Errc::kNotFound, "topic {} has no setting {}", arguments.topic.name, name);
     }
     changes.add({name, old(name), std::string("(default)")});
-    config.erase(name);
+    config[name] = std::nullopt;
   }
   return config;
 }
@@ -113,8 +109,8 @@ Result<int> alter(const TopicArguments& arguments) {
   FRESHET_ASSIGN(auto admin, kafka::Admin::create(target.client));
   Listing changes({{"setting", "setting"}, {"before", "before"}, {"after", "after"}});
   if (configures) {
-    FRESHET_ASSIGN(const auto config, changed_config(admin, arguments, changes));
-    FRESHET_TRY(admin.replace_topic_config(name, config));
+    FRESHET_ASSIGN(const auto config, config_changes(admin, arguments, changes));
+    FRESHET_TRY(admin.alter_topic_config(name, config));
   }
   if (arguments.partitions) {
     FRESHET_ASSIGN(const auto topic, admin.topic(name));

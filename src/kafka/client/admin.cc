@@ -7,7 +7,10 @@
 #include <string>
 
 #include "kafka/client/librdkafka.h"
+#include "kafka/client/plain_call.h"
 #include "kafka/client/topic_partition_list.h"
+#include "kafka/error_code.h"
+#include "kafka/messages/incremental_alter_configs.h"
 
 namespace freshet::kafka {
 namespace {
@@ -205,7 +208,7 @@ Result<Admin> Admin::create(const ClientSettings& client) {
   // A consumer handle, because a producer's metadata requests may create topics.
   FRESHET_ASSIGN(auto configuration, make_configuration(client, {}));
   FRESHET_ASSIGN(auto handle, make_client(RD_KAFKA_CONSUMER, std::move(configuration)));
-  return Admin(std::move(handle), client.request_timeout);
+  return Admin(std::move(handle), client);
 }
 
 Result<void> Admin::create_topic(const NewTopic& topic) {
@@ -339,6 +342,46 @@ Result<void> Admin::create_partitions(const std::string& topic, int32_t total) {
   const auto* results = rd_kafka_CreatePartitions_result_topics(
       rd_kafka_event_CreatePartitions_result(event.get()), &count);
   return check_topic_results(results, count, what);
+}
+
+Result<void> Admin::alter_topic_config(const std::string& topic, const ConfigChanges& changes) {
+  const std::string what = fmt::format("cannot alter the configuration of topic {}", topic);
+  if (!can_call_plainly(settings_)) {
+    FRESHET_ASSIGN(const auto entries, topic_config(topic));
+    std::map<std::string, std::string> config;
+    for (const auto& entry : entries) {
+      if (entry.is_of_topic) config[entry.name] = entry.value.value_or("");
+    }
+    for (const auto& [name, value] : changes) {
+      if (value) {
+        config[name] = *value;
+      } else {
+        config.erase(name);
+      }
+    }
+    return replace_topic_config(topic, config);
+  }
+  constexpr int8_t kTopic = 2;
+  constexpr int8_t kSet = 0;
+  constexpr int8_t kDelete = 1;
+  IncrementalAlterConfigsRequest request;
+  auto& resource = request.resources.emplace_back();
+  resource.resource_type = kTopic;
+  resource.resource_name = topic;
+  for (const auto& [name, value] : changes) {
+    resource.configs.push_back({name, value ? kSet : kDelete, value});
+  }
+  FRESHET_ASSIGN_CONTEXT(
+      const auto answer,
+      plain_call<IncrementalAlterConfigsResponse>(settings_, request, /*version=*/1), "{}", what);
+  for (const auto& row : answer.responses) {
+    if (row.error_code == ErrorCode::kNone) continue;
+    Error error = to_error(row.error_code);
+    const std::string why = row.error_message.value_or("");
+    return std::unexpected(
+        Error(error.code(), why.empty() ? std::string(error.message()) : why).with_context(what));
+  }
+  return {};
 }
 
 Result<void> Admin::replace_topic_config(const std::string& topic,

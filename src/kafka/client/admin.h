@@ -55,6 +55,9 @@ struct ConfigEntry {
   bool is_sensitive = false;
 };
 
+/// nullopt: back to the default.
+using ConfigChanges = std::map<std::string, std::optional<std::string>>;
+
 struct GroupListing {
   std::string id;
   std::string state;  // Kafka's word: "Stable", "Empty", "PreparingRebalance" …
@@ -95,9 +98,11 @@ class Admin {
   Result<std::vector<ConfigEntry>> topic_config(const std::string& name);
   /// Grows the topic to `total` partitions. kRefused if it has as many or more.
   Result<void> create_partitions(const std::string& topic, int32_t total);
-  /// Sets exactly these on the topic: whatever else is set on it goes back to its default.
-  Result<void> replace_topic_config(const std::string& topic,
-                                    const std::map<std::string, std::string>& config);
+  /// Changes these and leaves the rest as it is, whatever others change meanwhile
+  /// (IncrementalAlterConfigs). Over TLS or with a login librdkafka 2.0 can only set all configs of
+  /// a topic at once: then they are read first, and what another client changes between the two
+  /// calls is lost.
+  Result<void> alter_topic_config(const std::string& topic, const ConfigChanges& changes);
 
   Result<std::vector<GroupListing>> groups();
   /// A group nobody knows has the state "Dead".
@@ -120,9 +125,15 @@ class Admin {
                                          int64_t timestamp_ms);
 
  private:
-  Admin(ClientHandle client, std::chrono::milliseconds timeout)
-      : client_(std::move(client)), timeout_(timeout) {}
+  Admin(ClientHandle client, ClientSettings settings)
+      : client_(std::move(client)),
+        settings_(std::move(settings)),
+        timeout_(settings_.request_timeout) {}
+  Result<void> replace_topic_config(const std::string& topic,
+                                    const std::map<std::string, std::string>& config);
+
   ClientHandle client_;
+  ClientSettings settings_;
   std::chrono::milliseconds timeout_;
 };
 
