@@ -6,6 +6,7 @@
 #include <filesystem>
 
 #include "base/ip_address.h"
+#include "config/units.h"
 
 namespace freshet::config {
 
@@ -120,6 +121,35 @@ Section<Listener> limits_section() {
   return limits;
 }
 
+Section<Listener> groups_section() {
+  constexpr std::chrono::milliseconds kLongest = std::chrono::hours(24L * 365 * 10);
+  constexpr std::chrono::milliseconds kSessionLongest = std::chrono::hours(24);
+  Section<Listener> groups("Consumer groups; in parentheses Kafka's names of these settings.");
+  groups
+      .key("rebalance_delay", &Listener::rebalance_delay,
+           duration_kind(std::chrono::milliseconds(0), std::chrono::minutes(5)),
+           {"How long an empty group waits for more members (group.initial.rebalance.delay.ms).",
+            "3s"})
+      .key("offsets_retention", &Listener::offsets_retention,
+           duration_kind(std::chrono::minutes(1), kLongest),
+           {"How long offsets stay after their group is empty (offsets.retention.minutes).", "30d"})
+      .key("members", &Listener::group_members, count_kind(1, 1'000'000),
+           {"Members of one group (group.max.size).", "500"})
+      .key("session_timeout_min", &Listener::session_timeout_min,
+           duration_kind(std::chrono::milliseconds(1), kSessionLongest),
+           {"The shortest session time-out of a member (group.min.session.timeout.ms).", "1s"})
+      .key("session_timeout_max", &Listener::session_timeout_max,
+           duration_kind(std::chrono::milliseconds(1), kSessionLongest),
+           {"The longest one (group.max.session.timeout.ms).", "1h"})
+      .check([](const Place& place, Listener& into) {
+        if (into.session_timeout_min <= into.session_timeout_max) return;
+        place.error(fmt::format("session_timeout_min {} is over session_timeout_max {}",
+                                print_duration(into.session_timeout_min),
+                                print_duration(into.session_timeout_max)));
+      });
+  return groups;
+}
+
 // One sentence that says what to write.
 void check_exposure(const Place& place, Listener& into) {
   const Node* host = place.node().find("host");
@@ -159,6 +189,7 @@ Section<Listener> listener_section(const std::string& directory) {
       .section("tls", tls_section(directory), {"TLS.", ""})
       .section("sasl", sasl_section(directory), {"Users.", ""})
       .section("limits", limits_section(), {"Limits.", ""})
+      .section("groups", groups_section(), {"Consumer groups.", ""})
       .check(check_exposure);
   return listener;
 }

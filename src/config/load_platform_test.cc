@@ -261,6 +261,7 @@ services:
       tls: { certificate: tls/server.pem, key: /etc/server.key, client_ca: ca.pem, client_certificates: required }
       sasl: { mechanisms: [SCRAM-SHA-512, PLAIN], users: { admin: "${ADMIN}", app: literal } }
       limits: { connections: 50, connections_per_address: 5, request_size: 1MiB, request_memory: 2MiB, topics: 7 }
+      groups: { rebalance_delay: 3s, offsets_retention: 30d, members: 9, session_timeout_min: 1s, session_timeout_max: 1h }
 )";
 
 TEST(LoadPlatform, reads_the_listener_of_the_embedded_broker) {
@@ -282,6 +283,11 @@ TEST(LoadPlatform, reads_the_listener_of_the_embedded_broker) {
   EXPECT_EQ(kafka.request_size, 1U << 20);
   EXPECT_EQ(kafka.request_memory, 2U << 20);
   EXPECT_EQ(kafka.topics, 7U);
+  EXPECT_EQ(kafka.rebalance_delay, std::chrono::seconds(3));
+  EXPECT_EQ(kafka.offsets_retention, std::chrono::days(30));
+  EXPECT_EQ(kafka.group_members, 9U);
+  EXPECT_EQ(kafka.session_timeout_min, std::chrono::seconds(1));
+  EXPECT_EQ(kafka.session_timeout_max, std::chrono::hours(1));
 }
 
 std::string listener_problems(const std::string& embedded) {

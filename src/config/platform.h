@@ -134,6 +134,11 @@ struct KafkaListenerSettings {
   uint64_t request_size = 100ULL << 20;
   uint64_t request_memory = 64ULL << 20;
   uint64_t topics = 20'000;
+  std::chrono::milliseconds rebalance_delay{0};
+  std::chrono::milliseconds offsets_retention{std::chrono::hours(7 * 24)};
+  uint64_t group_members = 10'000;
+  std::chrono::milliseconds session_timeout_min{6'000};
+  std::chrono::milliseconds session_timeout_max{1'800'000};
 };
 
 struct Platform {
