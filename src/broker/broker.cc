@@ -81,6 +81,7 @@ struct Broker::State {
         retention_timer(threads.at(0)),
         compaction_timer(threads.at(0)),
         expiry_timer(threads.at(0)),
+        certificate_timer(threads.at(0)),
         chores({.name = "broker.chores"}),
         compactor({.name = "broker.compact"}) {}
 
@@ -90,6 +91,7 @@ struct Broker::State {
   void apply_retention_later();
   void compact_later();
   void expire_offsets_later();
+  void renew_certificate_later();
   Result<void> stop();
   [[nodiscard]] Services& services() const { return node->services(); }
 
@@ -103,6 +105,7 @@ struct Broker::State {
   asio::steady_timer retention_timer;
   asio::steady_timer compaction_timer;
   asio::steady_timer expiry_timer;
+  asio::steady_timer certificate_timer;
   io::WorkerPool chores;     // what blocks and nobody waits for
   io::WorkerPool compactor;  // the same for what may take minutes
   // Ends after the node, whose last callbacks answer through it.
@@ -179,6 +182,16 @@ void Broker::State::compact_later() {
   });
 }
 
+void Broker::State::renew_certificate_later() {
+  if (!server || !server->has_certificate()) return;
+  certificate_timer.expires_after(node->options().certificate_check_interval);
+  certificate_timer.async_wait([this](const boost::system::error_code& error) {
+    if (error || stopped) return;
+    chores.post([this] { server->renew_certificate(); });
+    renew_certificate_later();
+  });
+}
+
 Result<void> Broker::State::stop() {
   if (stopped.exchange(true) || !node) return {};
   services().stopping = true;
@@ -206,8 +219,7 @@ Result<std::unique_ptr<Broker>> Broker::start(BrokerOptions options, Clock& cloc
   FRESHET_ASSIGN(state->node, Node::open(std::move(options), clock, metrics));
   State* const raw = state.get();
   raw->services().groups.set_wake_at([raw](SteadyTime at) { raw->wake_groups_at(at); });
-  raw->services().transactions.set_wake_at(
-      [raw](SteadyTime at) { raw->wake_transactions_at(at); });
+  raw->services().transactions.set_wake_at([raw](SteadyTime at) { raw->wake_transactions_at(at); });
   auto broker = std::unique_ptr<Broker>(new Broker(std::move(state)));
   raw->exporter = metrics.add_source(
       [raw](MetricText& text) { write_exporter_metrics(raw->services(), text); });
@@ -215,6 +227,7 @@ Result<std::unique_ptr<Broker>> Broker::start(BrokerOptions options, Clock& cloc
   broker->state_->apply_retention_later();
   broker->state_->compact_later();
   broker->state_->expire_offsets_later();
+  broker->state_->renew_certificate_later();
   return broker;
 }
 

@@ -79,6 +79,7 @@ struct BrokerOptions {
   Millis frame_time_max{30'000};
   Millis login_time_max{15'000};  // from the connection to the end of TLS handshake and SASL
   size_t login_frame_bytes_max = 64 << 10;  // what strangers may send at once
+  Millis certificate_check_interval{5'000};  // how soon a renewed certificate is used
 };
 
 struct TopicSpec {

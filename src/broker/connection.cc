@@ -75,7 +75,9 @@ Connection::Connection(Services& services, AsioLoop& loop, Listener& listener, S
   const auto remote = socket_.remote_endpoint(ignored);
   peer_ = fmt::format("{}:{}", remote.address().to_string(), remote.port());
   client_host_ = "/" + remote.address().to_string();
-  if (listener.tls) tls_ = std::make_unique<io::TlsStream>(socket_, listener.tls);
+  if (auto tls = listener.tls_now()) {
+    tls_ = std::make_unique<io::TlsStream>(socket_, std::move(tls));
+  }
   if (!listener.mechanisms.empty()) {
     session_ = std::make_unique<SaslSession>(listener.mechanisms, services.users);
   }

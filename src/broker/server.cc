@@ -7,12 +7,16 @@
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/use_awaitable.hpp>
+#include <map>
+#include <optional>
 #include <set>
+#include <string_view>
 #include <vector>
 
 #include "broker/address_counts.h"
 #include "broker/connection.h"
 #include "broker/listener.h"
+#include "broker/security/certificate_watch.h"
 #include "broker/security/listener_security.h"
 #include "io/io_threads.h"
 #include "io/listen.h"
@@ -85,6 +89,7 @@ struct Server::State {
 
   Services& services;
   Listener listener;
+  std::optional<CertificateWatch> certificates;  // of whoever calls renew_certificate()
   std::unique_ptr<io::WorkerPool> logins;
   AddressCounts addresses;
   uint16_t port = 0;
@@ -92,8 +97,11 @@ struct Server::State {
   std::vector<std::unique_ptr<Lane>> lanes;
   size_t next_lane = 0;  // first lane's thread only
   std::atomic<size_t> open = 0;
-  SteadyTime last_report{};
-  size_t refused_since_report = 0;
+  struct Refusals {
+    SteadyTime last_report{};
+    size_t since_report = 0;
+  };
+  std::map<std::string_view, Refusals> refusals;  // by limit
   io::Gate gate;
 };
 
@@ -140,13 +148,14 @@ void Server::State::left(const asio::ip::address& address) {
 
 void Server::State::report_refusal(const char* limit, size_t max, const std::string& address) {
   services.probe.connection_refused();
-  ++refused_since_report;
+  Refusals& of_limit = refusals[limit];
+  ++of_limit.since_report;
   const SteadyTime now = services.clock.steady();
-  if (last_report != SteadyTime{} && now - last_report < kReportEvery) return;
-  last_report = now;
+  if (of_limit.last_report != SteadyTime{} && now - of_limit.last_report < kReportEvery) return;
+  of_limit.last_report = now;
   logger.warn("connections refused: there are as many as allowed", kv("limit", limit),
               kv("max", max), kv("address", address.empty() ? "any" : address),
-              kv("refused", std::exchange(refused_since_report, 0)));
+              kv("refused", std::exchange(of_limit.since_report, 0)));
 }
 
 void Server::State::welcome(Lane& lane, asio::ip::tcp::socket socket,
@@ -193,7 +202,9 @@ Result<std::unique_ptr<Server>> Server::start(Services& services, io::IoThreads&
   const ListenerSecurity& security = options.security;
   FRESHET_TRY(check_exposure(options.host, security));
   std::shared_ptr<io::TlsContext> tls;
+  std::optional<CertificateWatch> watch;
   if (security.tls.wanted()) {
+    watch.emplace(security.tls);
     FRESHET_ASSIGN(tls, io::TlsContext::load(security.tls));
   }
   FRESHET_ASSIGN(auto listening,
@@ -213,10 +224,25 @@ Result<std::unique_ptr<Server>> Server::start(Services& services, io::IoThreads&
                          error);
   if (error) return fail(Errc::kIo, "port {}: {}", state->port, error.message());
   services.advertised_port = state->port;
+  state->certificates = std::move(watch);
   State* const raw = state.get();
   io::spawn(state->gate, threads.at(0).get_executor(), "broker.accept",
             [raw]() -> asio::awaitable<void> { co_await raw->accept(); });
   return std::unique_ptr<Server>(new Server(std::move(state)));
+}
+
+bool Server::has_certificate() const { return state_->certificates.has_value(); }
+
+void Server::renew_certificate() {
+  auto renewed = state_->certificates->look();
+  if (!renewed) {
+    logger.error("the renewed certificate is not used; clients still get the one before",
+                 kv("error", renewed.error()));
+  } else if (*renewed) {
+    state_->listener.renew_tls(std::move(*renewed));
+    logger.info("a renewed certificate is used for new connections",
+                kv("file", state_->services.options.security.tls.certificate.native()));
+  }
 }
 
 void Server::stop() {

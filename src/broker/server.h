@@ -26,6 +26,12 @@ class Server {
 
   [[nodiscard]] uint16_t port() const;
 
+  /// Whether the listener has a certificate that may be renewed.
+  [[nodiscard]] bool has_certificate() const;
+  /// Uses what has replaced the files of the certificate, for connections that come from now on.
+  /// Reads files; on one thread.
+  void renew_certificate();
+
   /// Accepts no more, cuts all connections and waits until none is left.
   void stop();
 

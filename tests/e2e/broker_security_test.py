@@ -157,6 +157,41 @@ def test_client_certificates_are_enough_and_required(tmp_path, certificates):
     broker.close()
 
 
+def test_a_renewed_certificate_is_used_without_a_restart(tmp_path, certificates):
+    own = tmp_path / "tls"
+    own.mkdir()
+
+    def put(name):
+        # One after the other, each at once, as tools that renew certificates do.
+        for kind in ("pem", "key"):
+            (own / "next").write_bytes((certificates / f"{name}.{kind}").read_bytes())
+            (own / "next").rename(own / f"server.{kind}")
+
+    def shown():
+        context = ssl.create_default_context(cafile=str(certificates / "authority.pem"))
+        context.check_hostname = False
+        with context.wrap_socket(broker.connect()) as connection:
+            return connection.getpeercert()["serialNumber"]
+
+    make_certificate(certificates, "renewed", certificates / "authority.pem")
+    put("server")
+    broker = BrokerProcess(tmp_path / "log").start(
+        certificate=own / "server.pem", key=own / "server.key", certificate_check_interval=100)
+    first = shown()
+    with tls_socket(broker, certificates) as before:
+        (own / "server.pem").write_text("no certificate")
+        wait_until(lambda: "the renewed certificate is not used" in broker.log(), "a word about the bad file")
+        assert str(own / "server.pem") in broker.log() and shown() == first
+        put("renewed")
+        wait_until(lambda: shown() != first, "the renewed certificate to be shown")
+        assert "a renewed certificate is used for new connections" in broker.log()
+        before.sendall(frame(18, 0, 7))
+        assert struct.unpack(">ih", read_frame(before)[:6]) == (7, 0), "who was connected stays so"
+    settings = {"security.protocol": "SSL", "ssl.ca.location": str(certificates / "authority.pem")}
+    produce_and_consume(broker, settings)
+    broker.close()
+
+
 def tls_socket(broker, certificates, minimum=None, maximum=None):
     context = ssl.create_default_context(cafile=str(certificates / "authority.pem"))
     if minimum:

@@ -47,6 +47,8 @@ const std::map<std::string_view, Setter> kSetters = {
     {"connection_idle_max", [](auto& o, long v) { o.connection_idle_max = Millis(v); }},
     {"write_stall_max", [](auto& o, long v) { o.write_stall_max = Millis(v); }},
     {"frame_time_max", [](auto& o, long v) { o.frame_time_max = Millis(v); }},
+    {"certificate_check_interval",
+     [](auto& o, long v) { o.certificate_check_interval = Millis(v); }},
     {"login_time_max", [](auto& o, long v) { o.login_time_max = Millis(v); }},
     {"connections_per_address_max",
      [](auto& o, long v) { o.connections_per_address_max = static_cast<size_t>(v); }},
