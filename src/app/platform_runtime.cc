@@ -5,7 +5,7 @@
 
 #include "app/source_factory.h"
 #include "app/source_thread.h"
-#include "config/units.h"
+#include "kafka/record_batch.h"
 #include "observe/log.h"
 #include "pipeline/range_sink.h"
 #include "sink/clickhouse_sink.h"
@@ -55,21 +55,10 @@ std::unique_ptr<kafka::GroupConsumer> make_consumer(const config::Platform& plat
                             .client_id = "freshet." + settings.name});
 }
 
-/// A letter is the record and some headers: where larger records are let in, larger letters are
-/// too.
-std::map<std::string, std::string> dead_letter_config(const config::Platform& platform,
-                                                      const config::PipelineSettings& settings) {
-  constexpr uint64_t kHeaderRoom = 64 << 10;
-  uint64_t bytes_max = 0;
-  for (const auto& topic : platform.topics) {
-    const auto limit = topic.config.find("max.message.bytes");
-    if (limit == topic.config.end() ||
-        std::ranges::find(settings.from, topic.name) == settings.from.end())
-      continue;
-    bytes_max = std::max(bytes_max, config::parse_count(limit->second).value_or(0));
-  }
-  if (bytes_max == 0) return {};
-  return {{"max.message.bytes", fmt::format("{}", bytes_max + kHeaderRoom)}};
+/// A letter is the record as it was before it was compressed, and some headers: however large that
+/// is, it must find room.
+std::map<std::string, std::string> dead_letter_config() {
+  return {{"max.message.bytes", fmt::format("{}", kafka::kBatchBytesMax)}};
 }
 
 struct RunningSource {
@@ -264,8 +253,7 @@ Result<void> ensure_topics(const config::Platform& platform, broker::Broker& log
   for (const auto& settings : platform.pipelines) {
     const std::string name = platform.dead_letter_topic(settings);
     FRESHET_TRY_CONTEXT(
-        log.ensure_topic(
-            {.name = name, .partitions = 1, .configs = dead_letter_config(platform, settings)}),
+        log.ensure_topic({.name = name, .partitions = 1, .configs = dead_letter_config()}),
         "topic {}", name);
   }
   return {};

@@ -322,8 +322,8 @@ std::unique_ptr<kafka::GroupConsumer> Broker::make_consumer(ConsumerOptions opti
   return std::make_unique<LocalConsumer>(state_->services(), std::move(options));
 }
 
-std::unique_ptr<kafka::RecordProducer> Broker::make_producer() {
-  return std::make_unique<LocalProducer>(state_->services());
+std::unique_ptr<kafka::RecordProducer> Broker::make_producer(std::string client_id) {
+  return std::make_unique<LocalProducer>(state_->services(), std::move(client_id));
 }
 
 Result<std::unique_ptr<kafka::TransactionalProducer>> Broker::make_transactional_producer(

@@ -78,7 +78,7 @@ struct BrokerOptions {
   /// A request must be complete so long after its first byte, and a second for every 64 KiB.
   Millis frame_time_max{30'000};
   Millis login_time_max{15'000};  // from the connection to the end of TLS handshake and SASL
-  size_t login_frame_bytes_max = 64 << 10;  // what strangers may send at once
+  size_t login_frame_bytes_max = 64 << 10;   // what strangers may send at once
   Millis certificate_check_interval{5'000};  // how soon a renewed certificate is used
 };
 
@@ -168,7 +168,8 @@ class Broker {
   Result<GroupDescription> group(const std::string& name) const;
 
   std::unique_ptr<kafka::GroupConsumer> make_consumer(ConsumerOptions options);
-  std::unique_ptr<kafka::RecordProducer> make_producer();
+  /// `client_id`: whose quota it uses.
+  std::unique_ptr<kafka::RecordProducer> make_producer(std::string client_id = "freshet");
   /// Takes over the transactional id. `timeout`: after so long an open transaction is rolled back
   /// by itself.
   Result<std::unique_ptr<kafka::TransactionalProducer>> make_transactional_producer(

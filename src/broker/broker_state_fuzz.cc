@@ -9,6 +9,7 @@
 #include "base/endian.h"
 #include "broker/groups/offsets_schema.h"
 #include "broker/produced_batch.h"
+#include "broker/quotas/client_quotas.h"
 #include "broker/recompressed_batch.h"
 #include "broker/transactions/transaction_schema.h"
 #include "kafka/transaction_marker.h"
@@ -53,6 +54,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   static_cast<void>(decode_group_value(bytes));
   static_cast<void>(decode_transaction_log_key(bytes));
   static_cast<void>(decode_transaction(bytes));
+  static_cast<void>(decode_quota_key(bytes));
 
   TopicSettings settings;
   settings.compacted = size % 2 == 0;

@@ -40,6 +40,14 @@ struct CloseConnection {
 };
 using Answer = std::variant<kafka::EncodedFrame, NoAnswer, CloseConnection>;
 
+/// Who sent a request; one for each connection.
+struct CallClient {
+  std::string host;  // as Kafka shows it: "/127.0.0.1"
+  std::string user{kAnonymousUser};
+  /// Takes no request from the connection for so long; any thread.
+  std::function<void(Millis)> mute;
+};
+
 /// Shared by a call and whoever waits for its answer; on the loop's thread only.
 struct Abandonment {
   std::function<void()> run;  // empty: nothing to tidy up
@@ -52,14 +60,14 @@ class Call {
 
   /// `body` lies in `frame`, after the request header.
   Call(Services& services, RequestLoop& loop, kafka::RequestHeader header, FrameBytes frame,
-       std::span<char> body, std::string client_host, Reply reply,
+       std::span<char> body, std::shared_ptr<const CallClient> client, Reply reply,
        std::shared_ptr<Abandonment> abandonment)
       : services_(services),
         loop_(loop),
         header_(std::move(header)),
         frame_(std::move(frame)),
         body_(body),
-        client_host_(std::move(client_host)),
+        client_(std::move(client)),
         reply_(std::move(reply)),
         abandonment_(std::move(abandonment)) {}
 
@@ -68,8 +76,15 @@ class Call {
   [[nodiscard]] const kafka::RequestHeader& header() const { return header_; }
   [[nodiscard]] int16_t version() const { return header_.api_version; }
   [[nodiscard]] std::string client_id() const { return header_.client_id.value_or(""); }
-  /// As Kafka shows it: "/127.0.0.1".
-  [[nodiscard]] const std::string& client_host() const { return client_host_; }
+  [[nodiscard]] const std::string& client_host() const { return client_->host; }
+  /// Notes what the client has used. Not zero: it has to wait for so long, which the answer says,
+  /// and is not listened to meanwhile.
+  Millis charge(QuotaKind kind, double amount) const {
+    if (!services_.quotas.any()) return Millis(0);
+    const Millis wait = services_.quotas.charge(kind, {client_->user, client_id()}, amount);
+    if (wait.count() > 0 && client_->mute) client_->mute(wait);
+    return wait;
+  }
   [[nodiscard]] const FrameBytes& frame() const { return frame_; }
   [[nodiscard]] std::span<char> body() const { return body_; }
 
@@ -94,7 +109,7 @@ class Call {
   const kafka::RequestHeader header_;
   const FrameBytes frame_;
   const std::span<char> body_;
-  const std::string client_host_;
+  const std::shared_ptr<const CallClient> client_;
   Reply reply_;
   const std::shared_ptr<Abandonment> abandonment_;
 };

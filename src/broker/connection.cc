@@ -69,12 +69,14 @@ Connection::Connection(Services& services, AsioLoop& loop, Listener& listener, S
       socket_(std::move(socket)),
       slots_changed_(loop.context()),
       answers_ready_(loop.context()),
+      muted_until_(loop.context()),
       last_activity_(services.clock.steady()) {
   boost::system::error_code ignored;
   socket_.set_option(asio::ip::tcp::no_delay(true), ignored);
   const auto remote = socket_.remote_endpoint(ignored);
   peer_ = fmt::format("{}:{}", remote.address().to_string(), remote.port());
-  client_host_ = "/" + remote.address().to_string();
+  client_ = std::make_shared<CallClient>();
+  client_->host = "/" + remote.address().to_string();
   if (auto tls = listener.tls_now()) {
     tls_ = std::make_unique<io::TlsStream>(socket_, std::move(tls));
   }
@@ -102,6 +104,7 @@ void Connection::close(const std::string& reason) {
   socket_.close(ignored);
   slots_changed_.cancel();
   answers_ready_.cancel();
+  muted_until_.cancel();
   for (const Slot& slot : slots_) {
     if (!slot.answered && slot.abandonment->run) slot.abandonment->run();
   }
@@ -154,6 +157,12 @@ asio::awaitable<bool> Connection::log_in() {
     session_.reset();
   }
   if (login_due_) logger.debug("client logged in", kv("peer", peer_), kv("user", user));
+  if (!user.empty()) client_->user = std::move(user);
+  client_->mute = [weak = weak_from_this(), &loop = loop_](Millis wait) {
+    asio::dispatch(loop.context(), [weak, wait] {
+      if (const auto self = weak.lock()) self->mute(wait);
+    });
+  };
   login_due_.reset();
   co_return true;
 }
@@ -227,6 +236,7 @@ asio::awaitable<Connection::Transferred> Connection::write_some(
 
 asio::awaitable<void> Connection::read_requests() {
   while (!closed_) {
+    co_await wait_while_muted();
     Frame frame;
     if (!co_await read_frame({kHeaderBytesMin, services_.options.frame_bytes_max}, frame)) break;
     std::string_view rest(frame.bytes.get(), frame.size);
@@ -238,6 +248,7 @@ asio::awaitable<void> Connection::read_requests() {
     }
     const std::span<char> body(frame.bytes.get() + (frame.size - rest.size()), rest.size());
     co_await wait_until_may_start(static_cast<kafka::ApiKey>(header->api_key));
+    co_await wait_while_muted();
     if (closed_) {
       memory_.release(frame.charged);
       break;
@@ -389,6 +400,21 @@ asio::awaitable<void> Connection::wait_until_may_start(kafka::ApiKey api) {
   }
 }
 
+void Connection::mute(Millis wait) {
+  if (closed_) return;
+  const auto until = asio::steady_timer::clock_type::now() + wait;
+  // Whoever waits already looks again when its time is over.
+  if (until > muted_until_.expiry()) muted_until_.expires_at(until);
+}
+
+asio::awaitable<void> Connection::wait_while_muted() {
+  while (!closed_ && asio::steady_timer::clock_type::now() < muted_until_.expiry()) {
+    frame_due_.reset();
+    co_await muted_until_.async_wait(kTuple);
+    last_activity_ = services_.clock.steady();
+  }
+}
+
 void Connection::start(Frame frame, kafka::RequestHeader header, std::span<char> body) {
   Slot& slot = slots_.emplace_back();
   slot.api = static_cast<kafka::ApiKey>(header.api_key);
@@ -404,8 +430,15 @@ void Connection::start(Frame frame, kafka::RequestHeader header, std::span<char>
                      if (const auto self = weak.lock()) self->answered(number, std::move(answer));
                    });
   };
-  dispatch(std::make_unique<Call>(services_, loop_, std::move(header), std::move(frame.bytes), body,
-                                  client_host_, std::move(reply), slot.abandonment));
+  auto call = std::make_unique<Call>(services_, loop_, std::move(header), std::move(frame.bytes),
+                                     body, client_, std::move(reply), slot.abandonment);
+  if (!services_.quotas.any()) return dispatch(std::move(call));
+  const QuotaClient client{client_->user, call->client_id()};
+  const SteadyTime began = services_.clock.steady();
+  dispatch(std::move(call));
+  const std::chrono::duration<double> busy = services_.clock.steady() - began;
+  const Millis wait = services_.quotas.charge(QuotaKind::kRequest, client, busy.count() * 100);
+  if (wait.count() > 0) mute(wait);
 }
 
 // ---- answers

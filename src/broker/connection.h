@@ -104,6 +104,8 @@ class Connection : public std::enable_shared_from_this<Connection> {
   void close_crowded();
   boost::asio::awaitable<void> wait_until_may_start(kafka::ApiKey api);
   void start(Frame frame, kafka::RequestHeader header, std::span<char> body);
+  void mute(Millis wait);
+  boost::asio::awaitable<void> wait_while_muted();
   void answered(uint64_t number, Answer answer);
   boost::asio::awaitable<void> write_answers();
   boost::asio::awaitable<bool> write_all(std::vector<boost::asio::const_buffer> buffers);
@@ -118,7 +120,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
   std::unique_ptr<io::TlsStream> tls_;    // nullptr: plain TCP
   std::unique_ptr<SaslSession> session_;  // only until it has accepted
   std::string peer_;
-  std::string client_host_;
+  std::shared_ptr<CallClient> client_;  // constant once requests are served
 
   std::vector<char> inbox_;  // received, not yet taken: [inbox_begin_, inbox_end_)
   size_t inbox_begin_ = 0;
@@ -131,6 +133,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
   bool writing_ = true;
   boost::asio::steady_timer slots_changed_;
   boost::asio::steady_timer answers_ready_;
+  boost::asio::steady_timer muted_until_;  // a client over its quota is not listened to
 
   SteadyTime last_activity_;
   std::optional<SteadyTime> login_due_;          // a stranger must be known by then

@@ -67,7 +67,8 @@ LocalConsumer::LocalConsumer(Services& services, ConsumerOptions options)
       options_(std::move(options)),
       instance_id_(options_.static_member_name.empty()
                        ? std::nullopt
-                       : std::optional(options_.static_member_name)) {}
+                       : std::optional(options_.static_member_name)),
+      throttle_(services, QuotaKind::kConsume, options_.client_id) {}
 
 LocalConsumer::~LocalConsumer() { static_cast<void>(leave()); }
 
@@ -338,12 +339,14 @@ Result<PartitionLogPtr> LocalConsumer::find_log(const TopicPartition& tp) const 
 Result<kafka::FetchedBatches> LocalConsumer::fetch(const TopicPartition& tp, Offset from,
                                                    size_t bytes_max,
                                                    std::chrono::milliseconds wait) {
+  throttle_.wait();
   const Deadline deadline = std::chrono::steady_clock::now() + wait;
   FRESHET_ASSIGN(const PartitionLogPtr log, find_log(tp));
   for (;;) {
     if (services_.stopping) return std::unexpected(stopped());
     FRESHET_ASSIGN_CONTEXT(LogRead read, log->read(from, bytes_max, kIsolation), "partition {}",
                            tp);
+    for (const auto& slice : read.slices) throttle_.charge(slice.bytes.size());
     if (!read.slices.empty() || !log->wait_past(from, deadline, kIsolation)) {
       FRESHET_ASSIGN(const auto rolled_back, log->aborted_transactions(from, read.next_offset));
       std::vector<kafka::AbortedTransaction> aborted;

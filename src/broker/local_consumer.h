@@ -18,6 +18,7 @@
 
 #include "broker/broker.h"
 #include "broker/groups/group_messages.h"
+#include "broker/quotas/local_throttle.h"
 #include "broker/services.h"
 #include "kafka/group_consumer.h"
 
@@ -78,6 +79,7 @@ class LocalConsumer final : public kafka::GroupConsumer {
   Services& services_;
   const ConsumerOptions options_;
   const std::optional<std::string> instance_id_;
+  LocalThrottle throttle_;  // makes fetch() wait while the client id is over its quota
 
   // Of the thread that polls.
   Phase phase_ = Phase::kOut;

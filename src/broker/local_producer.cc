@@ -5,6 +5,9 @@
 #include <optional>
 #include <utility>
 
+#include "broker/produced_batch.h"
+#include "broker/recompressed_batch.h"
+
 namespace freshet::broker {
 
 /// The outcome of one produce() while its appends are on their way.
@@ -68,6 +71,27 @@ Result<PartitionLogPtr> LocalProducer::find_log(const TopicPartition& tp) const 
   return log;
 }
 
+Result<std::string> LocalProducer::admit(const TopicPartition& tp, std::string batch) const {
+  const TopicPtr topic = services_.topics.find(tp.topic);
+  if (!topic) return fail(Errc::kNotFound, "topic {} does not exist", tp.topic);
+  if (topic->internal) return fail(Errc::kRefused, "topic {} belongs to the broker", tp.topic);
+  const TopicSettings& settings = topic->settings;
+  const int64_t now_ms = services_.clock.wall().time_since_epoch().count();
+  std::vector<RefusedRecord> refused;
+  if (auto accepted =
+          accept_produced_batch({batch.data(), batch.size()}, settings, now_ms, refused);
+      !accepted) {
+    Error error = std::move(accepted).error();
+    if (refused.empty()) return std::unexpected(std::move(error));
+    return std::unexpected(std::move(error).with_context(
+        fmt::format("record {}: {}", refused.front().index, refused.front().reason)));
+  }
+  const kafka::RecordBatchView view(batch);
+  const auto codec = settings.codec.value_or(view.codec());
+  if (codec == view.codec()) return batch;
+  return recompress_batch(view, codec, settings.batch_bytes_max);
+}
+
 bool LocalProducer::try_append(PartitionLog& log, const std::shared_ptr<std::string>& batch,
                                const std::shared_ptr<Pending>& pending, size_t index) {
   // A full queue is answered on this thread, before append() returns.
@@ -114,6 +138,10 @@ std::future<Result<std::vector<Offset>>> LocalProducer::produce(
   auto pending = std::make_shared<Pending>();
   pending->offsets.resize(batches.size(), kNoOffset);
   auto future = pending->promise.get_future();
+  throttle_.wait();
+  size_t bytes = 0;
+  for (const auto& batch : batches) bytes += batch.batch.size();
+  throttle_.charge(bytes);
   for (size_t i = 0; i < batches.size(); ++i) {
     const TopicPartition tp = std::move(batches[i].tp);
     auto log = find_log(tp);
@@ -121,7 +149,12 @@ std::future<Result<std::vector<Offset>>> LocalProducer::produce(
       pending->failed(std::move(log).error());
       break;
     }
-    if (auto queued = append(**log, std::move(batches[i].batch), pending, i); !queued) {
+    auto admitted = admit(tp, std::move(batches[i].batch));
+    if (!admitted) {
+      pending->failed(std::move(admitted).error().with_context(fmt::format("partition {}", tp)));
+      break;
+    }
+    if (auto queued = append(**log, std::move(*admitted), pending, i); !queued) {
       pending->failed(std::move(queued).error());
       break;
     }

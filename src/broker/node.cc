@@ -39,6 +39,7 @@ Result<void> Node::open(Clock& clock, MetricRegistry& metrics) {
 
   FRESHET_ASSIGN(producer_ids_, ProducerIds::open(*meta_));
   FRESHET_ASSIGN(users_, UserStore::open(*meta_, options_.security.users));
+  FRESHET_ASSIGN(quotas_, ClientQuotas::open(*meta_, clock));
   TopicLimits limits;
   limits.default_partitions = options_.default_partitions;
   limits.clamp_replication_factor = options_.clamp_replication_factor;
@@ -76,7 +77,7 @@ Result<void> Node::open(Clock& clock, MetricRegistry& metrics) {
                         return topic ? topic->partition(tp.partition) : nullptr;
                       }}));
   services_.reset(new Services{options_, clock, *store_, *topics_, *groups_, *producer_ids_,
-                               *users_, *transactions_, probe_});
+                               *users_, *transactions_, *quotas_, probe_});
   services_->advertised_host =
       options_.advertised_host.empty() ? options_.host : options_.advertised_host;
   return {};

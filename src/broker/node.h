@@ -42,6 +42,7 @@ class Node {
   std::unique_ptr<KeyedLog> meta_;
   std::unique_ptr<ProducerIds> producer_ids_;
   std::unique_ptr<UserStore> users_;
+  std::unique_ptr<ClientQuotas> quotas_;
   std::unique_ptr<TopicRegistry> topics_;
   std::unique_ptr<GroupCoordinator> groups_;
   std::unique_ptr<TransactionCoordinator> transactions_;

@@ -129,7 +129,7 @@ class NodeHarness : public testing::Test {
       replied(slot);
       loop_.post([slot, answer = std::move(answer)]() mutable { *slot = std::move(answer); });
     };
-    dispatch(std::make_unique<Call>(node_->services(), loop_, *header, bytes, body, "/127.0.0.1",
+    dispatch(std::make_unique<Call>(node_->services(), loop_, *header, bytes, body, client_,
                                     std::move(reply), std::make_shared<Abandonment>()));
     return slot;
   }
@@ -195,6 +195,9 @@ class NodeHarness : public testing::Test {
   ManualClock clock_;
   MetricRegistry metrics_;
   ManualLoop loop_;
+  Millis muted_{0};  // for how long the node wanted to hear nothing from the client, in all
+  std::shared_ptr<CallClient> client_ = std::make_shared<CallClient>(
+      CallClient{.host = "/127.0.0.1", .mute = [this](Millis wait) { muted_ += wait; }});
   std::unique_ptr<Node> node_;
   std::string last_frame_;  // what the records of the last response point into
   int32_t correlation_ = 0;

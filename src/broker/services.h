@@ -10,6 +10,7 @@
 #include "broker/groups/group_coordinator.h"
 #include "broker/probe.h"
 #include "broker/producer_ids.h"
+#include "broker/quotas/client_quotas.h"
 #include "broker/security/user_store.h"
 #include "broker/storage/log_store.h"
 #include "broker/topic_registry.h"
@@ -29,6 +30,7 @@ struct Services {
   ProducerIds& producer_ids;
   UserStore& users;
   TransactionCoordinator& transactions;
+  ClientQuotas& quotas;
   BrokerProbe& probe;
   std::string advertised_host{};
   std::atomic<uint16_t> advertised_port = 0;

@@ -14,7 +14,8 @@
 
 namespace freshet::kafka {
 
-/// One record batch v2, already encoded (kafka/record_batch.h), base offset 0.
+/// One record batch v2, already encoded (kafka/record_batch.h), base offset 0, that passes what
+/// check_producer_batch() asks for and the configs of its topic.
 struct PartitionBatch {
   TopicPartition tp;
   std::string batch;

@@ -103,6 +103,10 @@ class PendingFetch : public std::enable_shared_from_this<PendingFetch> {
     if (!failed && !any_error_ && !enough && !last_chance) return false;
     answered_ = true;
     unwatch();
+    if (bytes > 0) {
+      const auto wait = call_->charge(QuotaKind::kConsume, static_cast<double>(bytes));
+      response.throttle_time_ms = static_cast<int32_t>(wait.count());
+    }
     call_->answer(response);
     return true;
   }

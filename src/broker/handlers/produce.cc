@@ -139,6 +139,8 @@ void handle_produce(CallPtr call, kafka::ProduceRequest request) {
   pending->response.responses.reserve(request.topic_data.size());
   const bool acks_valid = request.acks >= -1 && request.acks <= 1;
   const int16_t version = call->version();
+  const auto wait = call->charge(QuotaKind::kProduce, static_cast<double>(call->body().size()));
+  pending->response.throttle_time_ms = static_cast<int32_t>(wait.count());
   pending->call = std::move(call);
 
   // All rows first: appends keep references to theirs.

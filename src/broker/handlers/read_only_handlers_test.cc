@@ -335,26 +335,5 @@ TEST_F(ReadOnlyHandlers, filters_of_quotas_are_checked) {
   }
 }
 
-TEST_F(ReadOnlyHandlers, a_limit_that_would_not_hold_is_refused_and_removing_one_is_not) {
-  for (int16_t version = 0; version <= 1; ++version) {
-    kafka::AlterClientQuotasRequest request;
-    request.entries.push_back({{{"user", "u"}}, {{"producer_byte_rate", 1000.0, false}}});
-    request.entries.push_back({{{"user", std::nullopt}}, {{"producer_byte_rate", 0.0, true}}});
-    request.entries.push_back({{{"user", "u"}}, {{"bogus", 1.0, false}}});
-    request.entries.push_back({{{"ip", "10.0.0.1"}}, {{"producer_byte_rate", 1.0, false}}});
-    request.entries.push_back({{{"user", "u"}}, {{"producer_byte_rate", -1.0, false}}});
-    request.entries.push_back({{}, {}});
-    const auto response = ask<kafka::AlterClientQuotasResponse>(request, version);
-    std::vector<ErrorCode> errors;
-    for (const auto& entry : response.entries) errors.push_back(entry.error_code);
-    EXPECT_THAT(errors, ElementsAre(ErrorCode::kUnsupportedVersion, ErrorCode::kNone,
-                                    ErrorCode::kInvalidRequest, ErrorCode::kInvalidRequest,
-                                    ErrorCode::kInvalidRequest, ErrorCode::kInvalidRequest));
-    EXPECT_THAT(*response.entries[0].error_message, HasSubstr("not supported yet"));
-    EXPECT_EQ(response.entries[0].entity[0].entity_name, "u");
-    EXPECT_FALSE(response.entries[1].entity[0].entity_name);
-  }
-}
-
 }  // namespace
 }  // namespace freshet::broker
