@@ -7,6 +7,8 @@ import socket
 import struct
 import subprocess
 
+import pytest
+
 from broker_fixture import BrokerProcess, broker, broker_program, frame, kcat, read_frame, wait_until  # noqa: F401
 
 API_VERSIONS = frame(18, 0, 7)
@@ -213,6 +215,57 @@ def test_two_thousand_idle_connections_do_not_disturb(broker):
     for connection in crowd:
         connection.close()
     resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+
+def test_ten_thousand_connections_meet_limits_that_say_so(tmp_path):
+    """By default one address may have 5,000 connections and all together 10,000."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if hard < 12_000:
+        pytest.skip(f"this machine allows {hard} open files, 12,000 are needed")
+    broker = BrokerProcess(tmp_path / "log").start()
+    early = broker.connect()
+    resource.setrlimit(resource.RLIMIT_NOFILE, (12_000, hard))
+    crowd = []
+    try:
+        for address, limit in (("127.0.0.2", "limit=connections_per_address_max max=5000 address=127.0.0.2"),
+                               ("127.0.0.3", "limit=connections_max max=10000")):
+            crowd += [connect_from(broker, address) for _ in range(5_050)]
+            wait_until(lambda: limit in broker.log(), f"{limit} in the log")
+        early.sendall(API_VERSIONS)
+        assert read_frame(early), "who was there before is served"
+        assert broker.rss_bytes() < 400 << 20
+    finally:
+        for connection in crowd:
+            connection.close()
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    good_client_works_soon(broker)
+    broker.close()
+
+
+def test_a_hundred_thousand_topics_meet_the_limit_that_says_so(tmp_path):
+    broker = BrokerProcess(tmp_path / "log").start(topics_max=500)
+    made = refused = 0
+    with broker.connect() as greedy:
+        for first in range(0, 100_000, 1_000):
+            names = [f"t{i}".encode() for i in range(first, first + 1_000)]
+            topics = b"".join(struct.pack(">h", len(n)) + n + struct.pack(">ihii", 1, 1, 0, 0) for n in names)
+            greedy.sendall(frame(19, 2, first, struct.pack(">i", len(names)) + topics + struct.pack(">ib", 30_000, 0)))
+            answer = read_frame(greedy)
+            at = 12  # correlation id, throttle time, number of topics
+            for name in names:
+                at += 2 + len(name)
+                code, length = struct.unpack(">hh", answer[at:at + 4])
+                at += 4 + max(length, 0)
+                made += code == 0
+                refused += code != 0
+    assert (made, refused) == (500, 99_500)
+    wait_until(lambda: any("limit of 500 topics" in line for line in broker._log), "the limit in the log")
+    said = sum("a topic was refused" in line for line in broker._log)
+    assert said < 100, "one line each would be an attack on the disk"
+    assert broker.rss_bytes() < 400 << 20
+    kcat(broker, "-P", "-t", "t1", stdin="one\n")
+    assert kcat(broker, "-C", "-t", "t1", "-o", "beginning", "-e", "-q") == "one\n"
+    broker.close()
 
 
 def test_idle_connections_are_closed(tmp_path):
