@@ -204,18 +204,17 @@ void Load::send(Sender& sender, rd_kafka_s* client, int32_t place, int64_t trans
   recorder_.add(event);
 }
 
-/// The third of them gives up on a record soon. A gap ends its life: librdkafka would else begin an
-/// epoch, in which records of other partitions whose answers were lost are sent a second time
+/// They outwait every death: a record that is given up makes librdkafka begin an epoch, in which
+/// records of other partitions whose answers were lost are sent a second time
 /// (confluentinc/librdkafka#4953).
 void Load::run_idempotent(int number) {
   Sender sender{.load = *this, .random = std::mt19937_64(options_.seed * 100 + number)};
-  const char* patience = number == 2 ? "400" : "60000";
   while (!stopping_) {
     sender.process = next_process();
     sender.number = 0;
     const Client client = make_client(
         true,
-        {{"enable.idempotence", "true"}, {"linger.ms", "1"}, {"message.timeout.ms", patience}},
+        {{"enable.idempotence", "true"}, {"linger.ms", "1"}, {"message.timeout.ms", "60000"}},
         &sender);
     while (!stopping_ && rd_kafka_fatal_error(client.get(), nullptr, 0) == 0) {
       if (rd_kafka_outq_len(client.get()) < kSendsWaitingMax) {
