@@ -8,6 +8,7 @@
 #include <string>
 
 #include "broker/broker.h"
+#include "kafka/client/testing/librdkafka_in_tests.h"
 
 namespace freshet::broker {
 namespace {
@@ -68,9 +69,7 @@ class TcpMember {
 class MixedGroup : public testing::Test {
  protected:
   void SetUp() override {
-#if __has_feature(thread_sanitizer)
-    GTEST_SKIP() << "librdkafka starts C11 threads, which ThreadSanitizer does not see begin";
-#endif
+    if (!kafka::kNoLibrdkafka.empty()) GTEST_SKIP() << kafka::kNoLibrdkafka;
     std::string pattern =
         (std::filesystem::temp_directory_path() / "freshet-mixed-XXXXXX").string();
     directory_ = mkdtemp(pattern.data());

@@ -9,6 +9,7 @@
 #include <string>
 
 #include "broker/broker.h"
+#include "kafka/client/testing/librdkafka_in_tests.h"
 #include "kafka/record_batch_builder.h"
 #include "kafka/record_iterator.h"
 
@@ -126,6 +127,11 @@ class TransactionsBothWays : public testing::TestWithParam<Way> {
     spec.partitions = 2;
     EXPECT_TRUE(broker_->create_topic(spec));
     consumer_ = join();
+  }
+  void SetUp() override {
+    if (GetParam() == Way::kTcp && !kafka::kNoLibrdkafka.empty()) {
+      GTEST_SKIP() << kafka::kNoLibrdkafka;
+    }
   }
   ~TransactionsBothWays() override {
     consumer_.reset();
