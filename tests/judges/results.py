@@ -35,7 +35,7 @@ LEFT_OUT = """
 | librdkafka 0092 | alters message.format.version, which Apache Kafka 4 dropped |
 | librdkafka 0109, 0115, 0119 | need ACLs |
 | franz-go: the 118 other tests of `pkg/kgo` | do not touch a broker |
-| librdkafka 2.15.1: 0016, 0081, 0092, 0098, 0101, 0109, 0115, 0119 | as above; 0081 needs ACLs too, 0101 three racks |
+| librdkafka 2.15.1: 0016, 0081, 0092, 0098, 0101, 0109, 0113, 0115, 0119 | as above; 0081 needs ACLs too, 0101 three racks |
 | librdkafka 2.15.1: 0126, 0135, 0142 | need a server for OAuth or a listener with SASL |
 | librdkafka 2.15.1: 0028, 0047, 0107, 0111 | issues of the library itself; a broker that makes no topics on demand |
 | librdkafka 2.15.1: 0170 and above | share groups, which are not offered |
