@@ -97,6 +97,7 @@ class StoreRecovery {
     TopicId id;
     if (point != nullptr && !survey_.deleted.contains({point->topic_id, tp.partition})) {
       id = point->topic_id;
+      FRESHET_TRY(mend_metadata(directory, id));
     } else {
       point = nullptr;
       const auto read = read_topic_id(directory);
@@ -132,6 +133,14 @@ class StoreRecovery {
     partitions_[{id, tp.partition}] = std::move(partition);
     if (have_point_ && !store_.point.clean_shutdown) crash_point("mid_recovery");
     return {};
+  }
+
+  /// A power cut may have kept the directory of a new partition and the recovery point that names
+  /// it, but not the file; checkpoints sync that file, and without a point it alone tells the
+  /// topic.
+  Result<void> mend_metadata(const std::filesystem::path& directory, const TopicId& id) {
+    if (store_.point.clean_shutdown || read_topic_id(directory) == id) return {};
+    return disk_.replace_file(directory / "partition.metadata", partition_metadata_text(id));
   }
 
   static std::optional<TopicId> read_topic_id(const std::filesystem::path& directory) {
