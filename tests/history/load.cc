@@ -7,6 +7,7 @@
 #include <sys/socket.h>
 
 #include <array>
+#include <bit>
 #include <cerrno>
 #include <charconv>
 #include <chrono>
@@ -197,7 +198,8 @@ void Load::send(Sender& sender, rd_kafka_s* client, int32_t place, int64_t trans
   fields[3].vtype = RD_KAFKA_VTYPE_MSGFLAGS;
   fields[3].u.i = RD_KAFKA_MSG_F_COPY;
   fields[4].vtype = RD_KAFKA_VTYPE_OPAQUE;
-  fields[4].u.ptr = reinterpret_cast<void*>(static_cast<intptr_t>(value));
+  // librdkafka hands this back with the report of the delivery; it is a number, never followed.
+  fields[4].u.ptr = std::bit_cast<void*>(static_cast<intptr_t>(value));
   const RdError error(rd_kafka_produceva(client, fields.data(), fields.size()));
   if (error == nullptr) return;
   event.phase = Phase::kFail;
@@ -213,8 +215,7 @@ void Load::run_idempotent(int number) {
     sender.process = next_process();
     sender.number = 0;
     const Client client = make_client(
-        true,
-        {{"enable.idempotence", "true"}, {"linger.ms", "1"}, {"message.timeout.ms", "60000"}},
+        true, {{"enable.idempotence", "true"}, {"linger.ms", "1"}, {"message.timeout.ms", "60000"}},
         &sender);
     while (!stopping_ && rd_kafka_fatal_error(client.get(), nullptr, 0) == 0) {
       if (rd_kafka_outq_len(client.get()) < kSendsWaitingMax) {

@@ -135,8 +135,11 @@ std::vector<QuotaChange> changes_of(const AlterRequest::Entry& entry) {
   QuotaEntity entity;
   for (const auto& part : entry.entity) {
     QuotaName name = part.entity_name ? QuotaName::of(*part.entity_name) : QuotaName::any();
-    if (part.entity_type == kUser) entity.user = std::move(name);
-    if (part.entity_type == kClientId) entity.client_id = std::move(name);
+    if (part.entity_type == kUser) {
+      entity.user = std::move(name);
+    } else if (part.entity_type == kClientId) {
+      entity.client_id = std::move(name);
+    }
   }
   std::vector<QuotaChange> changes;
   for (const auto& op : entry.ops) {

@@ -11,7 +11,6 @@ namespace {
 
 using kafka::ErrorCode;
 using testing::ElementsAre;
-using testing::HasSubstr;
 using testing::IsEmpty;
 
 class ReadOnlyHandlers : public NodeHarness {

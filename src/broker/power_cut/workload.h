@@ -178,7 +178,7 @@ class Workload {
       for (int32_t p = 0; p < 2; ++p) {
         if (pick(3) == 0) continue;
         batches.push_back(make_batch(producer, kMoney, p));
-        batches.back().transaction = *open;
+        batches.back().transaction = open;
       }
       return send_all(std::move(batches));
     }
