@@ -126,14 +126,16 @@ void Checkpointer::remove_paths() {
   }
 }
 
+// What one checkpoint took over from a partition.
+struct Checkpointer::Part {
+  PartitionLogPtr log;
+  SegmentList segments;
+  bool directory = false;
+  bool metadata = false;
+};
+
 // What one checkpoint took over from the partitions; goes back to them if it fails.
 struct Checkpointer::Work {
-  struct Part {
-    PartitionLogPtr log;
-    SegmentList segments;
-    bool directory = false;
-    bool metadata = false;
-  };
   std::vector<Part> parts;
   std::vector<PartitionPoint> points;
   size_t files = 0;
@@ -173,21 +175,28 @@ Result<void> Checkpointer::collect(Work& work) {
 Result<void> Checkpointer::sync(const Work& work) {
   if (work.files > kSyncEachMax) return disk_.sync_file_system(directory_);
   for (const auto& part : work.parts) {
-    bool names_changed = part.directory;
-    for (const auto& segment : part.segments) {
-      FRESHET_TRY(segment->sync());
-      // The first entry of an index makes its file, long after the segment was made.
-      names_changed |= segment->take_made_indexes();
-    }
-    const auto& directory = part.log->state().directory;
-    if (part.metadata) {
-      FRESHET_ASSIGN(const auto file,
-                     disk_.open(directory / "partition.metadata", io::OpenMode::kReadWrite));
-      FRESHET_TRY(file->sync());
-    }
-    if (names_changed) FRESHET_TRY(disk_.sync_directory(directory));
+    auto synced = sync(part);
+    // Deleted meanwhile: its directory has another name, and nobody counts on it.
+    if (!synced && !part.log->is_deleted()) return synced;
   }
   return disk_.sync_directory(directory_);
+}
+
+Result<void> Checkpointer::sync(const Part& part) {
+  bool names_changed = part.directory;
+  for (const auto& segment : part.segments) {
+    FRESHET_TRY(segment->sync());
+    // The first entry of an index makes its file, long after the segment was made.
+    names_changed |= segment->take_made_indexes();
+  }
+  const auto& directory = part.log->state().directory;
+  if (part.metadata) {
+    FRESHET_ASSIGN(const auto file,
+                   disk_.open(directory / "partition.metadata", io::OpenMode::kReadWrite));
+    FRESHET_TRY(file->sync());
+  }
+  if (names_changed) FRESHET_TRY(disk_.sync_directory(directory));
+  return {};
 }
 
 Result<void> Checkpointer::run(bool clean_shutdown) {

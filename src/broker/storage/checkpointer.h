@@ -54,9 +54,11 @@ class Checkpointer {
  private:
   void loop();
   Result<void> prepare_files();
+  struct Part;
   struct Work;
   Result<void> collect(Work& work);
   Result<void> sync(const Work& work);
+  Result<void> sync(const Part& part);
   void remove_paths();
 
   Disk& disk_;
