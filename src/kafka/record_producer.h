@@ -2,6 +2,8 @@
 // the librdkafka form for an external Kafka, which a later change adds.
 #pragma once
 
+#include <fmt/format.h>
+
 #include <cstdint>
 #include <future>
 #include <optional>
@@ -30,7 +32,8 @@ class RecordProducer {
 
   /// Appends all batches in order. The future is ready when every one of them is durable
   /// (fdatasync) and visible, and holds their base offsets in the same order; on error any prefix
-  /// may have landed.
+  /// may have landed. kOutOfRange: a record's time is further from the broker's clock than its
+  /// topic allows.
   virtual std::future<Result<std::vector<Offset>>> produce(std::vector<PartitionBatch> batches) = 0;
 
   /// The newest batches of a partition that end before `before` (kNoOffset: the end), newest first,
@@ -39,5 +42,13 @@ class RecordProducer {
   virtual Result<std::vector<LogSlice>> read_backwards(const TopicPartition& tp, Offset before,
                                                        size_t bytes_max) = 0;
 };
+
+/// The failure of produce() for records that were stamped with the clock of this process. A refused
+/// time then says that the clock was set in between: stamped again they are taken (kUnavailable).
+[[nodiscard]] inline Error failure_of_fresh_records(Error error) {
+  if (error.code() != Errc::kOutOfRange) return error;
+  return Error(Errc::kUnavailable,
+               fmt::format("{} (the clock was set after the record was made)", error.message()));
+}
 
 }  // namespace freshet::kafka

@@ -221,7 +221,9 @@ Result<size_t> DeadLetterQueue::write_missing(const TopicPartition& origin, cons
   for (const auto& letter : letters) {
     if (!std::ranges::binary_search(there, letter.offset)) missing.push_back(letter);
   }
-  FRESHET_TRY(write(origin, topic_id, missing, now).get());
+  if (auto stored = write(origin, topic_id, missing, now).get(); !stored) {
+    return std::unexpected(kafka::failure_of_fresh_records(std::move(stored).error()));
+  }
   return missing.size();
 }
 

@@ -416,8 +416,9 @@ Result<void> PartitionWorker::write_intended(PreparedRange range, WallMillis int
       put_in_doubt({range.range, intent_time});
     }
     if (written) {
-      return std::unexpected(stored.error().with_context(
-          fmt::format("dead letters of {} {}", assigned_.tp, range.range)));
+      return std::unexpected(
+          kafka::failure_of_fresh_records(stored.error())
+              .with_context(fmt::format("dead letters of {} {}", assigned_.tp, range.range)));
     }
     // Refused rows are found by settling: at once, without a pause.
     if (context_.sink.classify(written.error()) == WriteFailure::kRefused) return {};

@@ -219,9 +219,10 @@ Result<void> SourceRunner::Impl::wait_oldest() {
   if (chunk.durable) {
     auto landed = chunk.durable->get();
     if (!landed) {
-      return std::unexpected(std::move(landed).error().with_context(
-          fmt::format("source {}: events before {} into topic {}", settings_.name, chunk.end.next,
-                      settings_.topic)));
+      return std::unexpected(
+          kafka::failure_of_fresh_records(std::move(landed).error())
+              .with_context(fmt::format("source {}: events before {} into topic {}", settings_.name,
+                                        chunk.end.next, settings_.topic)));
     }
   }
   durable_ = chunk.end;

@@ -30,6 +30,9 @@ class MemoryLog final : public kafka::RecordProducer {
   void fail_after(size_t batches) { left_ = batches; }
   /// The call number `call` from now lands only its first batch; calls after it land whole.
   void hole_at(size_t call) { hole_ = call; }
+  /// Refuses the times of the records of call number `call` from now, as a broker does whose clock
+  /// was set back since they were stamped.
+  void untimely_at(size_t call) { untimely_ = call; }
   void heal() {
     left_.reset();
     hole_.reset();
@@ -43,6 +46,11 @@ class MemoryLog final : public kafka::RecordProducer {
       std::vector<kafka::PartitionBatch> batches) override {
     std::promise<Result<std::vector<Offset>>> promise;
     Result<std::vector<Offset>> result;
+    if (untimely_ && (*untimely_)-- == 0) {
+      untimely_.reset();
+      promise.set_value(fail(Errc::kOutOfRange, "a record's time is 7200000 ms ahead"));
+      return promise.get_future();
+    }
     const bool hole = hole_ && (*hole_)-- == 0;
     if (hole) hole_.reset();
     for (auto& batch : batches) {
@@ -105,6 +113,7 @@ class MemoryLog final : public kafka::RecordProducer {
   std::vector<std::deque<std::string>> partitions_;
   std::optional<size_t> left_;
   std::optional<size_t> hole_;
+  std::optional<size_t> untimely_;
   size_t landed_ = 0;
 };
 
@@ -126,6 +135,18 @@ std::string foreign_batch() {
   kafka::RecordBatchBuilder builder;
   builder.append(1, "other", "freshet.source is only a word here");
   return builder.build();
+}
+
+TEST(SourceRunner, records_stamped_before_the_clock_was_set_are_stamped_and_published_again) {
+  ManualClock clock;
+  MemoryLog log(3);
+  log.untimely_at(2);
+  const auto refused = run_once(log, 1000, clock);
+  ASSERT_FALSE(refused);
+  EXPECT_TRUE(is_retriable(refused.error().code())) << refused.error().message();
+  EXPECT_THAT(refused.error().message(), HasSubstr("the clock was set"));
+  ASSERT_TRUE(run_once(log, 1000, clock));
+  EXPECT_EQ(log.contents(false).size(), 1000U);
 }
 
 TEST(SourceRunner, publishes_every_event_once_to_the_partition_of_its_key) {

@@ -29,9 +29,6 @@ pipelines:
 """
 
 
-# Fails about once in five: records stamped just before the jump are refused as being of the future, and their
-# source stops. Back to `make test` when sources stamp such records again.
-@pytest.mark.slow
 @pytest.mark.skipif(not LIBRARY.is_file(), reason=f"{LIBRARY} is not there: scripts/setup installs libfaketime")
 def test_a_clock_that_is_set_back_is_said_and_loses_nothing(platform, tmp_path):
     shift = tmp_path / "shift"
