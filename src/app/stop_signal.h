@@ -13,7 +13,6 @@ class StopSignal {
 
   /// True once a signal has come; waits up to `time` for it. From one thread.
   bool wait(std::chrono::milliseconds time);
-  [[nodiscard]] bool came() const { return came_; }
 
  private:
   sigset_t set_{};

@@ -38,8 +38,7 @@ struct BrokerOptions {
 
   bool listen = true;  // false: only the in-process clients
   std::string host = "127.0.0.1";
-  uint16_t port = 9092;                     // 0 picks a free one
-  std::string port_flag = "--port-offset";  // named in the message about a taken port
+  uint16_t port = 9092;         // 0 picks a free one
   std::string advertised_host;  // empty: host; what Metadata tells clients to connect to
   size_t io_threads = 2;
   /// Beyond loopback the listener starts only with TLS and authentication.

@@ -65,8 +65,6 @@ class Connection : public std::enable_shared_from_this<Connection> {
   /// Cuts the connection; serve() returns soon after. `reason` empty: nothing to report.
   void close(const std::string& reason);
 
-  [[nodiscard]] const std::string& peer() const { return peer_; }
-
  private:
   struct Slot {
     kafka::ApiKey api = kafka::ApiKey::kApiVersions;

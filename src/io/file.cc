@@ -162,20 +162,6 @@ Result<std::string> read_file(const std::filesystem::path& path, size_t size_max
   return content;
 }
 
-Result<void> atomic_replace_file(const std::filesystem::path& path, std::string_view content) {
-  auto temporary = path;
-  temporary += ".tmp";
-  {
-    FRESHET_ASSIGN(auto file, File::open(temporary, OpenMode::kCreate));
-    FRESHET_TRY(file.truncate(0));
-    FRESHET_TRY(file.write_at(content, 0));
-    FRESHET_TRY(file.sync_data());
-    FRESHET_TRY(file.close());
-  }
-  if (::rename(temporary.c_str(), path.c_str()) != 0) return failed("rename to", path);
-  return sync_directory(path.has_parent_path() ? path.parent_path() : std::filesystem::path("."));
-}
-
 Result<void> sync_directory(const std::filesystem::path& directory) {
   const int fd = ::open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
   if (fd < 0) return failed("open directory", directory);

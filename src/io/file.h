@@ -64,10 +64,6 @@ class File {
 /// The whole file; kTooLarge when it is longer than `size_max`, kNotFound when it is not there.
 Result<std::string> read_file(const std::filesystem::path& path, size_t size_max);
 
-/// Writes `<path>.tmp`, syncs it, renames it over `path` and syncs the directory: afterwards, and
-/// after a power cut at any moment, `path` holds the old content or the new, whole.
-Result<void> atomic_replace_file(const std::filesystem::path& path, std::string_view content);
-
 /// Makes creations, renames and removals in `directory` durable.
 Result<void> sync_directory(const std::filesystem::path& directory);
 

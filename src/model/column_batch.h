@@ -87,12 +87,6 @@ class Column {
     values_.advance(rows * sizeof(T));
     finish_rows(rows);
   }
-  template <class T>
-  void append_span(std::span<const T> values) {
-    FRESHET_DCHECK(sizeof(T) == fixed_width(type_.kind), "{}", to_clickhouse_type(type_));
-    values_.append(values.data(), values.size_bytes());
-    finish_rows(values.size());
-  }
   void append_string_repeated(std::string_view value, size_t rows);
 
   /// Drops the rows from `rows` on. Undoes a half-written row. Strings that only dropped rows held

@@ -82,11 +82,6 @@ TEST(Column, bulk_appends_equal_single_ones) {
   Column partition(type_of("UInt32"));
   partition.append_repeated(uint32_t{7}, 3);
   EXPECT_THAT(partition.fixed<uint32_t>(), ElementsAre(7U, 7U, 7U));
-  Column offsets(type_of("Nullable(Int64)"));
-  const int64_t values[] = {4, 5};
-  offsets.append_span(std::span<const int64_t>(values));
-  EXPECT_THAT(offsets.fixed<int64_t>(), ElementsAre(4, 5));
-  EXPECT_FALSE(offsets.is_null(1));
 }
 
 TEST(StringDictionary, agrees_with_a_map_for_many_values) {

@@ -59,7 +59,8 @@ class Disk {
 
   /// The directory with all above it that are missing, each durable in the one that holds it.
   Result<void> make_directories(const std::filesystem::path& path);
-  /// See io::atomic_replace_file.
+  /// Writes `<path>.tmp`, syncs it, renames it over `path` and syncs the directory: afterwards, and
+  /// after a power cut at any moment, `path` holds the old content or the new, whole.
   Result<void> replace_file(const std::filesystem::path& path, std::string_view content);
 };
 

@@ -144,20 +144,6 @@ TEST_F(LogStoreTest, reads_stay_within_bytes_max_but_give_one_batch) {
   EXPECT_EQ(log->read(Offset(-1), 100).error().code(), Errc::kOutOfRange);
 }
 
-TEST_F(LogStoreTest, file_slice_points_at_the_same_bytes) {
-  const auto store = open_store(options());
-  const auto log = create_partition(*store, kTp);
-  for (int i = 0; i < 10; ++i) append(*log, make_batch({std::to_string(i)}));
-  const auto slice = log->read_file_slice(Offset(4), 1 << 20);
-  ASSERT_TRUE(slice && *slice);
-  std::string bytes((*slice)->size, '\0');
-  ASSERT_EQ(
-      ::pread((*slice)->fd, bytes.data(), bytes.size(), static_cast<off_t>((*slice)->position)),
-      static_cast<ssize_t>(bytes.size()));
-  EXPECT_EQ(bytes, log->read(Offset(4), 1 << 20)->slices.at(0).bytes);
-  EXPECT_FALSE(*log->read_file_slice(Offset(10), 100));
-}
-
 TEST_F(LogStoreTest, reads_backwards_newest_first) {
   const auto store = open_store(options());
   const auto log = create_partition(*store, kTp, {.segment_bytes = 2'000});

@@ -139,23 +139,6 @@ Result<LogRead> PartitionLog::read(Offset from, size_t bytes_max, Isolation isol
   return done();
 }
 
-Result<std::optional<FileSlice>> PartitionLog::read_file_slice(Offset from,
-                                                               size_t bytes_max) const {
-  FRESHET_TRY(check_bounds(from));
-  const auto segments = state_->segment_list();
-  for (auto at = segment_for(*segments, from); at != segments->end(); ++at) {
-    FRESHET_ASSIGN_CONTEXT(const auto position, (*at)->locate(from), "partition {}", tp());
-    if (!position) continue;
-    FRESHET_ASSIGN_CONTEXT(const auto run, (*at)->read(*position, bytes_max), "partition {}", tp());
-    FRESHET_ASSIGN(const auto file, (*at)->file());
-    return FileSlice{.owner = file,
-                     .fd = file->file().fd(),
-                     .position = run.position,
-                     .size = run.slice.bytes.size()};
-  }
-  return std::nullopt;
-}
-
 Result<std::vector<kafka::LogSlice>> PartitionLog::read_backwards(Offset before,
                                                                   size_t bytes_max) const {
   const Offset end = before == kNoOffset ? high_watermark() : std::min(before, high_watermark());
@@ -189,8 +172,8 @@ Result<std::vector<AbortedTransaction>> PartitionLog::aborted_transactions(Offse
   if (from >= to) return found;
   const auto segments = state_->segment_list();
   for (auto at = segment_for(*segments, from); at != segments->end(); ++at) {
-    FRESHET_ASSIGN_CONTEXT(const bool all, (*at)->collect_aborted(from, to, found),
-                           "partition {}", tp());
+    FRESHET_ASSIGN_CONTEXT(const bool all, (*at)->collect_aborted(from, to, found), "partition {}",
+                           tp());
     if (all) break;
   }
   return found;

@@ -70,14 +70,6 @@ struct ActiveProducer {
   Offset transaction_start = kNoOffset;
 };
 
-/// A run of bytes inside one segment file, for sendfile. `owner` keeps `fd` open.
-struct FileSlice {
-  std::shared_ptr<const void> owner;
-  int fd = -1;
-  uint64_t position = 0;
-  uint64_t size = 0;
-};
-
 /// Reads and appends one partition. Made and owned by LogStore; hand it on as shared_ptr, but use
 /// it no longer than the LogStore lives. Any thread may call any method; none but wait_past blocks
 /// on anything but the disk's page cache.
@@ -129,9 +121,6 @@ class PartitionLog : public std::enable_shared_from_this<PartitionLog> {
   /// From now on this producer's next transactional batch may begin a transaction here. The marker
   /// that ends one takes it back. Not durable: the transaction coordinator knows.
   void allow_transaction(int64_t producer_id, int16_t producer_epoch);
-  /// As read(), but at most one run of bytes of one segment file.
-  [[nodiscard]] Result<std::optional<FileSlice>> read_file_slice(Offset from,
-                                                                 size_t bytes_max) const;
   /// The newest batches that end before `before` (kNoOffset: the end), newest batch first, one
   /// batch per slice, about `bytes_max` in all but at least one; empty at the start of the log.
   [[nodiscard]] Result<std::vector<kafka::LogSlice>> read_backwards(Offset before,

@@ -26,7 +26,6 @@ class WalWriter {
 
   /// The entry's payload must stay untouched until commit() has succeeded.
   void add(const WalEntry& entry);
-  [[nodiscard]] uint64_t group_bytes() const { return group_bytes_; }
   /// No group may be larger.
   [[nodiscard]] uint64_t group_bytes_max() const;
   [[nodiscard]] bool empty() const { return entries_.empty(); }

@@ -8,7 +8,6 @@ namespace freshet::kafka {
 struct Producer::State {
   std::chrono::milliseconds delivery_timeout{};
   int64_t delivered = 0;
-  int64_t failed = 0;
   std::optional<Error> first_failure;
   ClientHandle client;  // destroyed first: its callbacks use the rest
 };
@@ -100,7 +99,6 @@ Result<Producer> Producer::create(const ClientSettings& client, const ProducerSe
           ++self.delivered;
           return;
         }
-        ++self.failed;
         if (!self.first_failure) {
           self.first_failure = client_error(
               message->err, fmt::format("record for topic {} partition {} is not delivered",
@@ -156,6 +154,5 @@ Result<void> Producer::flush(std::chrono::milliseconds wait) {
 }
 
 int64_t Producer::delivered_count() const { return state_->delivered; }
-int64_t Producer::failed_count() const { return state_->failed; }
 
 }  // namespace freshet::kafka

@@ -51,7 +51,6 @@ class Producer {
 
   /// Acknowledged so far.
   [[nodiscard]] int64_t delivered_count() const;
-  [[nodiscard]] int64_t failed_count() const;
 
  private:
   struct State;

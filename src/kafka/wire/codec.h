@@ -25,8 +25,6 @@ namespace freshet::kafka {
 
 using wire::EncodedFrame;
 
-/// One request is never larger (socket.request.max.bytes of Apache Kafka).
-inline constexpr size_t kFrameBytesMax = 100 << 20;
 /// The C++ values decoded from one frame never take more memory, however small their bytes were.
 inline constexpr size_t kDecodedBytesMax = 256 << 20;
 
