@@ -39,8 +39,7 @@ bench: build ## log to table, restart, and the broker beside Apache Kafka; more:
 	@$(PYTHON) bench/broker.py
 
 fmt: setup ## format C++ sources in place
-	@git ls-files -z --cached --others --exclude-standard 'src/*.h' 'src/*.cc' 'tests/*.cc' | \
-	  xargs -0 clang-format-19 -i
+	@scripts/format
 
 tidy: setup ## clang-tidy over every source (results are cached by content)
 	@JOBS=$(JOBS) scripts/build tidy clang_tidy_aids && $(PYTHON) tools/clang_tidy.py --jobs $(JOBS)

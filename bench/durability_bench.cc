@@ -55,9 +55,9 @@ struct Files {
   Files& operator=(const Files&) = delete;
 
   void append(size_t i, std::string_view batch) {
-    require(::pwrite(fds[i], batch.data(), batch.size(), ends[i]) ==
-                static_cast<ssize_t>(batch.size()),
-            "pwrite");
+    require(
+        ::pwrite(fds[i], batch.data(), batch.size(), ends[i]) == static_cast<ssize_t>(batch.size()),
+        "pwrite");
     ends[i] += static_cast<off_t>(batch.size());
   }
 };
@@ -117,9 +117,10 @@ void measure(const char* design, size_t partitions, size_t batch_bytes, double s
   }
   std::sort(millis.begin(), millis.end());
   const double mb = static_cast<double>(millis.size() * partitions * batch_bytes) / 1e6;
-  std::printf("%-9s %5zu partitions  %8zu B  commits %6zu  p50 %8.2f ms  p99 %8.2f ms  %7.0f MB/s\n",
-              design, partitions, batch_bytes, millis.size(), millis[millis.size() / 2],
-              millis[millis.size() * 99 / 100], mb / elapsed);
+  std::printf(
+      "%-9s %5zu partitions  %8zu B  commits %6zu  p50 %8.2f ms  p99 %8.2f ms  %7.0f MB/s\n",
+      design, partitions, batch_bytes, millis.size(), millis[millis.size() / 2],
+      millis[millis.size() * 99 / 100], mb / elapsed);
   std::fflush(stdout);
 }
 

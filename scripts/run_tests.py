@@ -123,6 +123,7 @@ def house(run):
     counts = Counts()
     for tool in ("tidy", "check_layers", "check_headers"):
         counts.add(run.check(tool, [PYTHON, f"tools/{tool}.py"], show=1))
+    counts.add(run.check("format", ["scripts/format", "--check"]))
     return counts
 
 

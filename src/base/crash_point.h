@@ -3,8 +3,8 @@
 // FRESHET_CRASH_AT=after_intent:7 in the environment sends SIGKILL to the process when the point
 // after_intent is passed for the 7th time (":n" defaults to 1). Costs one relaxed load otherwise.
 // Points: before_intent after_intent mid_insert after_insert before_commit after_commit (pipeline),
-// mid_append mid_append_torn mid_recovery mid_compaction (broker/storage; torn: half of the bytes are
-// written), mid_growth (broker/topic_registry).
+// mid_append mid_append_torn mid_recovery mid_compaction (broker/storage; torn: half of the bytes
+// are written), mid_growth (broker/topic_registry).
 #pragma once
 
 #include <atomic>
