@@ -3,16 +3,17 @@
 #include <prometheus/counter.h>
 #include <prometheus/family.h>
 #include <prometheus/gauge.h>
-#include <prometheus/histogram.h>
 #include <prometheus/registry.h>
 #include <prometheus/text_serializer.h>
 
+#include <limits>
 #include <mutex>
 #include <string_view>
 #include <utility>
 #include <variant>
 
 #include "base/check.h"
+#include "observe/sharded_histogram.h"
 
 namespace freshet {
 namespace {
@@ -41,18 +42,29 @@ class GaugeSeries final : public Gauge {
   prometheus::Gauge& series_;
 };
 
-class HistogramSeries final : public Histogram {
- public:
-  explicit HistogramSeries(prometheus::Histogram& series) : series_(series) {}
-  void observe(double value) override { series_.Observe(value); }
-
- private:
-  prometheus::Histogram& series_;
-};
-
 using CounterFamily = prometheus::Family<prometheus::Counter>;
 using GaugeFamily = prometheus::Family<prometheus::Gauge>;
-using HistogramFamily = prometheus::Family<prometheus::Histogram>;
+
+/// The library's own histogram takes a lock at each observation.
+struct HistogramFamily {
+  std::map<MetricLabels, std::unique_ptr<ShardedHistogram>> series;
+};
+
+prometheus::ClientMetric collect(const MetricLabels& labels, const ShardedHistogram& series) {
+  prometheus::ClientMetric metric;
+  for (const auto& [name, value] : labels) metric.label.push_back({name, value});
+  const auto totals = series.totals();
+  const auto bounds = series.upper_bounds();
+  auto& histogram = metric.histogram;
+  for (size_t i = 0; i < totals.cumulative.size(); ++i) {
+    histogram.bucket.push_back(
+        {.cumulative_count = totals.cumulative[i],
+         .upper_bound = i < bounds.size() ? bounds[i] : std::numeric_limits<double>::infinity()});
+  }
+  histogram.sample_count = totals.cumulative.back();
+  histogram.sample_sum = totals.sum;
+  return metric;
+}
 
 }  // namespace
 
@@ -82,7 +94,7 @@ struct MetricRegistry::State {
   std::map<std::string, Family> families;
   std::map<SeriesKey, std::unique_ptr<Counter>> counters;
   std::map<SeriesKey, std::unique_ptr<Gauge>> gauges;
-  std::map<SeriesKey, std::unique_ptr<Histogram>> histograms;
+  std::map<std::string, HistogramFamily> histograms;
 
   std::mutex sources_mutex;  // held while they run
   // Guarded by sources_mutex.
@@ -119,11 +131,10 @@ Histogram& MetricRegistry::histogram(const std::string& name, const std::string&
                                      const std::vector<double>& upper_bounds,
                                      const MetricLabels& labels) {
   const std::scoped_lock lock(state_->mutex);
-  auto& family = state_->family<HistogramFamily>(name, help, [&]() -> HistogramFamily& {
-    return prometheus::BuildHistogram().Name(name).Help(help).Register(state_->registry);
-  });
-  auto& series = state_->histograms[{name, labels}];
-  if (!series) series = std::make_unique<HistogramSeries>(family.Add(labels, upper_bounds));
+  auto& family = state_->family<HistogramFamily>(
+      name, help, [&]() -> HistogramFamily& { return state_->histograms[name]; });
+  auto& series = family.series[labels];
+  if (!series) series = std::make_unique<ShardedHistogram>(upper_bounds);
   return *series;
 }
 
@@ -139,7 +150,21 @@ void MetricRegistry::remove_source(uint64_t id) {
 }
 
 std::string MetricRegistry::expose() const {
-  std::string text = prometheus::TextSerializer().Serialize(state_->registry.Collect());
+  auto families = state_->registry.Collect();
+  {
+    const std::scoped_lock lock(state_->mutex);
+    for (const auto& [name, family] : state_->histograms) {
+      auto& collected =
+          families.emplace_back(prometheus::MetricFamily{.name = name,
+                                                         .help = state_->families.at(name).help,
+                                                         .type = prometheus::MetricType::Histogram,
+                                                         .metric = {}});
+      for (const auto& [labels, series] : family.series) {
+        collected.metric.push_back(collect(labels, *series));
+      }
+    }
+  }
+  std::string text = prometheus::TextSerializer().Serialize(families);
   MetricText more;
   const std::scoped_lock lock(state_->sources_mutex);
   for (const auto& [id, source] : state_->sources) source(more);

@@ -3,7 +3,10 @@
 #include <gmock/gmock.h>
 
 #include <algorithm>
+#include <string>
+#include <string_view>
 #include <thread>
+#include <vector>
 
 namespace freshet {
 namespace {
@@ -42,6 +45,48 @@ TEST(MetricRegistry, counts_observations_cumulatively_per_bucket) {
   EXPECT_THAT(text, HasSubstr("freshet_test_seconds_bucket{le=\"1\"} 3\n"));
   EXPECT_THAT(text, HasSubstr("freshet_test_seconds_bucket{le=\"+Inf\"} 4\n"));
   EXPECT_THAT(text, HasSubstr("freshet_test_seconds_count 4\n"));
+}
+
+TEST(MetricRegistry, exposes_every_series_of_a_histogram_under_one_family) {
+  MetricRegistry registry;
+  for (const char* const api : {"Fetch", "Produce"}) {
+    registry.histogram("freshet_test_seconds", "Latency.", {1}, {{"api", api}}).observe(2);
+  }
+  const std::string text = registry.expose();
+  EXPECT_THAT(text, HasSubstr("# HELP freshet_test_seconds Latency.\n"
+                              "# TYPE freshet_test_seconds histogram\n"
+                              "freshet_test_seconds_count{api=\"Fetch\"} 1\n"
+                              "freshet_test_seconds_sum{api=\"Fetch\"} 2\n"
+                              "freshet_test_seconds_bucket{api=\"Fetch\",le=\"1\"} 0\n"
+                              "freshet_test_seconds_bucket{api=\"Fetch\",le=\"+Inf\"} 1\n"
+                              "freshet_test_seconds_count{api=\"Produce\"} 1\n"));
+}
+
+TEST(MetricRegistry, loses_no_observation_of_several_threads) {
+  MetricRegistry registry;
+  auto& seconds = registry.histogram("freshet_test_seconds", "Latency.", {0.5, 1});
+  {
+    std::vector<std::jthread> threads;
+    for (int t = 0; t < 6; ++t) {  // more than there are shards
+      threads.emplace_back([&seconds] {
+        for (int i = 0; i < 1000; ++i) seconds.observe(i % 2 == 0 ? 0.25 : 2);
+      });
+    }
+    // The counts of one look agree with each other, whatever happens meanwhile.
+    for (int i = 0; i < 20; ++i) {
+      const std::string text = registry.expose();
+      const auto number_after = [&text](std::string_view name) {
+        return std::stoull(text.substr(text.find(name) + name.size()));
+      };
+      EXPECT_EQ(number_after("freshet_test_seconds_count "),
+                number_after("freshet_test_seconds_bucket{le=\"+Inf\"} "));
+      EXPECT_LE(number_after("{le=\"1\"} "), number_after("{le=\"+Inf\"} "));
+    }
+  }
+  const std::string text = registry.expose();
+  EXPECT_THAT(text, HasSubstr("freshet_test_seconds_bucket{le=\"0.5\"} 3000\n"));
+  EXPECT_THAT(text, HasSubstr("freshet_test_seconds_count 6000\n"));
+  EXPECT_THAT(text, HasSubstr("freshet_test_seconds_sum 6750\n"));
 }
 
 TEST(MetricRegistry, loses_no_increment_of_several_threads) {
