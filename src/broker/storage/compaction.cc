@@ -346,12 +346,14 @@ Result<void> Compaction::replace(Group group, const Segment& cleaned) {
   const auto merged = std::make_shared<Segment>(partition_.disk, partition_.directory,
                                                 bases.front(), cleaned.size(), 0);
   merged->set_max_timestamp(cleaned.newest());
+  merged->transaction_index().trust(cleaned.transaction_index().sum());
   const std::lock_guard lock(partition_.mutex);
   auto list = std::make_shared<SegmentList>(*partition_.segments);
   const auto at = std::ranges::find(*list, group.front());
   *at = merged;
   list->erase(at + 1, at + static_cast<ptrdiff_t>(group.size()));
   partition_.segments = std::move(list);
+  partition_.dirty = true;  // the next recovery point names the new transaction index
   return {};
 }
 

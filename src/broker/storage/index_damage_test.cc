@@ -3,6 +3,8 @@
 #include <gtest/gtest.h>
 
 #include <fstream>
+#include <future>
+#include <optional>
 
 #include "broker/storage/failing_disk.h"
 #include "broker/storage/recovery_point.h"
@@ -100,37 +102,151 @@ TEST_F(IndexDamage, every_time_is_found_whatever_the_time_index_says) {
   });
 }
 
-TEST_F(IndexDamage, rolled_back_records_are_told_right_or_not_at_all) {
+void begin(PartitionLog& log, int64_t producer) {
+  log.allow_transaction(producer, 0);
+  ASSERT_TRUE(
+      append(log, make_batch(
+                      {"gone"},
+                      {.producer_id = producer, .epoch = 0, .sequence = 0, .transactional = true}))
+          .ok());
+}
+
+void roll_back(PartitionLog& log, int64_t producer) {
+  const kafka::TransactionMarker marker{
+      .producer_id = producer, .producer_epoch = 0, .commit = false};
+  ASSERT_TRUE(append(log, kafka::encode_marker(marker, 1'000)).ok());
+}
+
+void roll(PartitionLog& log) {
+  std::promise<void> rolled;
+  log.roll([&rolled](const Result<void>& done) {
+    EXPECT_TRUE(done);
+    rolled.set_value();
+  });
+  rolled.get_future().wait();
+}
+
+TEST_F(IndexDamage, rolled_back_records_are_told_right_whatever_the_transaction_index_says) {
   write_store([](PartitionLog& log) {
-    for (int i = 0; i < 3; ++i) {
-      const int64_t producer = 7 + i;
-      log.allow_transaction(producer, 0);
-      ASSERT_TRUE(append(log, make_batch({"gone"}, {.producer_id = producer,
-                                                    .epoch = 0,
-                                                    .sequence = 0,
-                                                    .transactional = true}))
-                      .ok());
-      const kafka::TransactionMarker marker{
-          .producer_id = producer, .producer_epoch = 0, .commit = false};
-      ASSERT_TRUE(append(log, kafka::encode_marker(marker, 1'000)).ok());
+    for (int64_t producer = 7; producer < 10; ++producer) {
+      begin(log, producer);
+      roll_back(log, producer);
     }
   });
-  size_t refused = 0;
   for_each_damage(".txnindex", 0x11, [&](PartitionLog& log, size_t at) {
     const auto aborted = log.aborted_transactions(Offset(0), Offset(6));
-    if (!aborted) {
-      ++refused;
-      EXPECT_EQ(aborted.error().code(), Errc::kCorrupt);
-      EXPECT_THAT(aborted.error().message(), HasSubstr("00000000000000000000.txnindex"));
-      EXPECT_THAT(aborted.error().message(), HasSubstr("from offset 0 to the end of its segment"));
-    } else {
-      // Only what no reader of the whole looks at: the last stable offset, which ends a search.
-      ASSERT_EQ(aborted->size(), 3U) << "byte " << at;
-      for (int64_t i = 0; i < 3; ++i) EXPECT_EQ((*aborted)[i].last_offset, Offset(2 * i + 1));
+    ASSERT_TRUE(aborted) << aborted.error().message();
+    ASSERT_EQ(aborted->size(), 3U) << "byte " << at;
+    for (int64_t i = 0; i < 3; ++i) {
+      const AbortedTransaction expected{.producer_id = 7 + i,
+                                        .first_offset = Offset(2 * i),
+                                        .last_offset = Offset(2 * i + 1),
+                                        .last_stable_offset = Offset(2 * i + 2)};
+      EXPECT_EQ((*aborted)[i], expected) << "byte " << at;
     }
-    EXPECT_TRUE(log.read(Offset(0), 1 << 20)) << "uncommitted reading goes on";
   });
-  EXPECT_GT(refused, 50U);
+}
+
+// A closed segment 0 to 1, where the transactions of 7 and 8 begin, a closed segment 2 to 4, where
+// both are rolled back and a record lies, and an open one.
+class TransactionIndexDamage : public IndexDamage {
+ protected:
+  TransactionIndexDamage() {
+    write_store([](PartitionLog& log) {
+      begin(log, 7);
+      begin(log, 8);
+      roll(log);
+      roll_back(log, 7);
+      roll_back(log, 8);
+      ASSERT_TRUE(append(log, make_batch({"v"})).ok());
+      roll(log);
+      ASSERT_TRUE(append(log, make_batch({"v"})).ok());
+    });
+  }
+  [[nodiscard]] std::filesystem::path index(int64_t base) const {
+    return directory_.path() / "t-0" / segment_file_name(Offset(base), ".txnindex");
+  }
+  static void expect_both(const PartitionLog& log) {
+    const auto aborted = log.aborted_transactions(Offset(0), Offset(6));
+    ASSERT_TRUE(aborted) << aborted.error().message();
+    EXPECT_THAT(*aborted,
+                ::testing::ElementsAre(AbortedTransaction{7, Offset(0), Offset(2), Offset(1)},
+                                       AbortedTransaction{8, Offset(1), Offset(3), Offset(4)}));
+  }
+};
+
+TEST_F(TransactionIndexDamage, a_segment_without_rolled_back_transactions_has_no_file) {
+  EXPECT_FALSE(std::filesystem::exists(index(0)));
+  EXPECT_TRUE(std::filesystem::exists(index(2)));
+  EXPECT_FALSE(std::filesystem::exists(index(5)));
+  expect_both(*open_store(options(directory_.path()))->find(kTp));
+}
+
+TEST_F(TransactionIndexDamage, what_is_missing_or_not_as_it_was_synced_is_rebuilt_from_the_log) {
+  const auto whole = io::read_file(index(2), 1 << 20).value();
+  ASSERT_EQ(whole.size(), 2 * TransactionIndex::kEntryBytes);
+  const auto first = whole.substr(0, TransactionIndex::kEntryBytes);
+  const struct {
+    const char* what;
+    int64_t base;
+    std::optional<std::string> content;
+  } damages[] = {
+      {"missing", 2, std::nullopt},
+      {"empty", 2, ""},
+      {"an entry short", 2, first},
+      {"an entry and a half", 2, whole.substr(0, 50)},
+      {"an entry too many", 2, whole + first},
+      {"one of another segment", 0, first},
+      {"entries swapped", 2, whole.substr(first.size()) + first},
+  };
+  for (const auto& damage : damages) {
+    SCOPED_TRACE(damage.what);
+    std::filesystem::remove(index(damage.base));
+    if (damage.content) std::ofstream(index(damage.base), std::ios::binary) << *damage.content;
+    {
+      const auto store = open_store(options(directory_.path()));
+      expect_both(*store->find(kTp));
+      ASSERT_TRUE(store->close());
+    }
+    EXPECT_EQ(io::read_file(index(2), 1 << 20).value(), whole) << "it is written anew";
+    EXPECT_TRUE(io::read_file(index(0), 1 << 20).value_or("").empty());
+  }
+}
+
+TEST_F(TransactionIndexDamage, one_that_goes_after_the_start_is_refused_until_the_next) {
+  {
+    const auto store = open_store(options(directory_.path()));
+    const auto log = store->find(kTp);
+    std::filesystem::remove(index(2));
+    const auto aborted = log->aborted_transactions(Offset(0), Offset(6));
+    ASSERT_FALSE(aborted) << "none would show records that were rolled back";
+    EXPECT_EQ(aborted.error().code(), Errc::kCorrupt);
+    EXPECT_THAT(aborted.error().message(), HasSubstr("00000000000000000002.txnindex"));
+    EXPECT_THAT(aborted.error().message(), HasSubstr("has 0 of 2 entries"));
+    EXPECT_TRUE(log->read(Offset(0), 1 << 20)) << "uncommitted reading goes on";
+    const auto behind = log->aborted_transactions(Offset(5), Offset(6));
+    EXPECT_TRUE(behind && behind->empty()) << "no later segment needs it";
+  }
+  expect_both(*open_store(options(directory_.path()))->find(kTp));
+}
+
+TEST_F(TransactionIndexDamage, what_a_damaged_log_does_not_tell_is_refused) {
+  std::filesystem::remove(index(2));
+  const auto log_file = directory_.path() / "t-0" / segment_file_name(Offset(2), ".log");
+  {
+    // In the first marker: from the log it would look as if producer 7 was still at it.
+    std::fstream bytes(log_file, std::ios::binary | std::ios::in | std::ios::out);
+    bytes.seekp(kafka::batch_layout::kRecords);
+    bytes.put('\x7f');
+  }
+  for (int start = 0; start < 2; ++start) {
+    const auto store = open_store(options(directory_.path()));
+    const auto aborted = store->find(kTp)->aborted_transactions(Offset(0), Offset(6));
+    ASSERT_FALSE(aborted);
+    EXPECT_EQ(aborted.error().code(), Errc::kCorrupt);
+    EXPECT_THAT(aborted.error().message(), HasSubstr("could not be rebuilt"));
+    ASSERT_TRUE(store->close());
+  }
 }
 
 TEST_F(IndexDamage, a_damaged_snapshot_is_passed_over_and_the_producer_is_known_from_the_log) {

@@ -10,9 +10,11 @@ std::optional<AbortedTransaction> OpenTransactions::note(kafka::RecordBatchView 
     restore(batch.producer_id(), batch.base_offset());
     return std::nullopt;
   }
+  // One without a record was emptied by compaction, because nothing is left of its transaction.
+  const bool emptied = batch.record_count() == 0;
   const auto marker = kafka::decode_marker(batch);
-  if (!marker) return std::nullopt;
-  const auto found = open_.find(marker->producer_id);
+  if (!marker && !emptied) return std::nullopt;
+  const auto found = open_.find(batch.producer_id());
   // A marker in a partition that was added to the transaction and never written to.
   if (found == open_.end()) return std::nullopt;
   AbortedTransaction ended{.producer_id = found->first,
@@ -21,7 +23,7 @@ std::optional<AbortedTransaction> OpenTransactions::note(kafka::RecordBatchView 
                            .last_stable_offset = batch.next_offset()};
   first_offsets_.erase(found->second);
   open_.erase(found);
-  if (marker->commit) return std::nullopt;
+  if (emptied || marker->commit) return std::nullopt;
   if (const auto first = first_offset()) ended.last_stable_offset = *first;
   return ended;
 }

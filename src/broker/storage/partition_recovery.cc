@@ -19,8 +19,9 @@ const Logger logger("broker.storage");
 constexpr size_t kSnapshotBytesMax = size_t{64} << 20;
 
 struct Listing {
-  std::vector<Offset> segments;   // base offsets, in order
-  std::set<Offset> with_index;    // have an .index
+  std::vector<Offset> segments;  // base offsets, in order
+  std::set<Offset> with_index;   // have an .index
+  std::set<Offset> with_txnindex;
   std::vector<Offset> snapshots;  // in order
   bool unfinished = false;        // a compaction was cut off
 };
@@ -43,6 +44,7 @@ Result<Listing> list_partition(const std::filesystem::path& directory) {
     const auto extension = name.substr(kDigits);
     if (extension == ".log") listing.segments.push_back(Offset(base));
     if (extension == ".index") listing.with_index.insert(Offset(base));
+    if (extension == ".txnindex") listing.with_txnindex.insert(Offset(base));
     listing.unfinished |= extension.ends_with(kCleanedSuffix) || extension.ends_with(kSwapSuffix);
     if (extension == ".snapshot") listing.snapshots.push_back(Offset(base));
   }
@@ -96,6 +98,7 @@ class PartitionRecovery {
       state_->dirty_metadata = true;
     }
     state_->segments = segments_;
+    note_last_rollback();
     state_->first_open_offset =
         state_->transactions.first_offset().value_or(Offset(INT64_MAX)).value();
     state_->next_offset = next_;
@@ -128,13 +131,14 @@ class PartitionRecovery {
       if (!listing_.with_index.contains(*at) && size > input_.config.index_interval_bytes) {
         FRESHET_TRY(rebuild_index(*segments_->back()));
       }
+      FRESHET_TRY(open_transaction_index(*segments_->back(), point, /*closed=*/true));
     }
     if (at != listing_.segments.end() && *at == point.segment_base) {
       FRESHET_ASSIGN(const bool whole, open_point_segment(point));
       ++at;
       if (!whole) {
         for (; at != listing_.segments.end(); ++at) FRESHET_TRY(remove_segment(*at));
-        return {};
+        return rebuild_transaction_indexes(point);
       }
     } else if (input_.log_start >= point.offset) {
       // Deleted after the point was written. What is left begins a later segment or is in the
@@ -145,6 +149,7 @@ class PartitionRecovery {
                    kv("file", segment_file_name(point.segment_base, ".log")),
                    kv("first_offset", point.segment_base), kv("last_offset", point.offset - 1));
     }
+    FRESHET_TRY(rebuild_transaction_indexes(point));
     return open_tail_segments(at);
   }
 
@@ -156,7 +161,7 @@ class PartitionRecovery {
     segments_->push_back(segment);
     segment->offset_index().file().trust(point.offset_index_entries);
     segment->time_index().file().trust(point.time_index_entries);
-    segment->transaction_index().file().trust(point.transaction_index_entries);
+    FRESHET_TRY(open_transaction_index(*segment, point, /*closed=*/false));
     segment->set_max_timestamp(point.newest);
     if (size < point.position) {
       logger.error("segment is shorter than what was made durable; records are lost",
@@ -168,6 +173,8 @@ class PartitionRecovery {
       mark(*segments_->back());
       return false;
     }
+    // Before the tail, whose entries follow.
+    FRESHET_TRY(rebuild_transaction_indexes(point));
     return scan_tail(*segment, size, point.position);
   }
 
@@ -190,7 +197,7 @@ class PartitionRecovery {
       mark(*segment);
       segment->offset_index().file().trust(0);
       segment->time_index().file().trust(0);
-      segment->transaction_index().file().trust(0);
+      segment->transaction_index().trust({});
       FRESHET_ASSIGN(const bool whole, scan_tail(*segment, size, 0));
       if (!whole) {
         for (++at; at != listing_.segments.end(); ++at) FRESHET_TRY(remove_segment(*at));
@@ -239,7 +246,7 @@ class PartitionRecovery {
       segments_->push_back(segment);
       segment->offset_index().file().trust(0);
       segment->time_index().file().trust(0);
-      segment->transaction_index().file().trust(0);
+      segment->transaction_index().trust({});
       next_ = *at;
       FRESHET_TRY(salvage(*segment, size, last));
     }
@@ -304,6 +311,102 @@ class PartitionRecovery {
     return segment.seal();
   }
 
+  // Goes on behind the entries that the point names, or puts the segment among the suspects.
+  Result<void> open_transaction_index(Segment& segment, const PartitionPoint& point, bool closed) {
+    auto& index = segment.transaction_index();
+    const Offset base = segment.base_offset();
+    const auto expected = point.transaction_index_of(base);
+    index.trust(expected);
+    const bool there = listing_.with_txnindex.contains(base);
+    if (!there && expected.entries == 0) return {};
+    // The tail of an open segment, which is scanned, may have brought more.
+    FRESHET_ASSIGN(const bool holds, index.file_holds(expected, /*whole=*/closed));
+    if (there && holds) return {};
+    logger.warn("transaction index is not as it was synced and is rebuilt from the log",
+                kv("partition", input_.tp), kv("file", index.file().path().native()),
+                kv("entries", expected.entries));
+    suspects_.push_back(&segment);
+    return {};
+  }
+
+  // Follows all transactions from the first segment on, because those that end in a suspect may
+  // have begun before it.
+  Result<void> rebuild_transaction_indexes(const PartitionPoint& point) {
+    if (suspects_.empty()) return {};
+    OpenTransactions open;
+    bool whole = true;
+    Offset next = segments_->front()->base_offset();
+    for (auto at = segments_->begin(); at != segments_->end() && !suspects_.empty(); ++at) {
+      Segment& segment = **at;
+      auto& index = segment.transaction_index();
+      const bool suspect = suspects_.front() == &segment;
+      if (suspect) {
+        suspects_.erase(suspects_.begin());
+        index.trust({});
+      }
+      const uint64_t end =
+          segment.base_offset() == point.segment_base ? point.position : segment.size();
+      whole &= segment.base_offset() == next && end <= segment.size();
+      FRESHET_ASSIGN(const auto end_offset, walk(segment, std::min(end, segment.size()),
+                                                 [&](kafka::RecordBatchView batch) {
+                                                   const auto aborted = open.note(batch);
+                                                   if (aborted && suspect) index.append(*aborted);
+                                                 }));
+      whole &= end_offset.has_value();
+      next = end_offset.value_or(next);
+      if (suspect) FRESHET_TRY(keep_rebuilt(segment, point, whole));
+    }
+    return {};
+  }
+
+  // Without damage the log is right whatever the point says: a compaction may be newer than it.
+  Result<void> keep_rebuilt(Segment& segment, const PartitionPoint& point, bool whole) {
+    auto& index = segment.transaction_index();
+    const auto expected = point.transaction_index_of(segment.base_offset());
+    if (!whole && index.sum() != expected) {
+      logger.error(
+          "transaction index is lost with damaged batches of the log; readers of committed "
+          "records are refused in this segment",
+          kv("partition", input_.tp), kv("file", index.file().path().native()),
+          kv("entries", expected.entries), kv("entries_found", index.sum().entries));
+      index.trust(expected);
+      index.lose();
+      return {};
+    }
+    // Cuts off what was there.
+    FRESHET_TRY(index.file().make_file());
+    mark(segment);
+    return {};
+  }
+
+  // Returns the offset at the end; nullopt: there was damage, behind which it went on.
+  static Result<std::optional<Offset>> walk(
+      const Segment& segment, uint64_t end,
+      const std::function<void(kafka::RecordBatchView)>& visit) {
+    if (end == 0) return segment.base_offset();
+    FRESHET_ASSIGN(const auto mapping, segment.mapped());
+    uint64_t position = 0;
+    Offset next = segment.base_offset();
+    while (true) {
+      const auto scan =
+          scan_segment({mapping->data(), end}, position, next, OffsetGaps::kAllowed,
+                       [&visit](kafka::RecordBatchView batch, uint64_t) { visit(batch); });
+      if (scan.end == end) return position == 0 ? std::optional(scan.next) : std::nullopt;
+      FRESHET_ASSIGN(position, segment.next_intact_batch(scan.end + 1, scan.next));
+      if (position >= end) return std::nullopt;
+      next = kafka::RecordBatchView({mapping->data() + position, end - position}).base_offset();
+    }
+  }
+
+  void note_last_rollback() {
+    for (size_t i = 0; i < segments_->size(); ++i) {
+      auto& index = (*segments_)[i]->transaction_index();
+      if (index.empty() && !index.lost()) continue;
+      const bool last = i + 1 == segments_->size();
+      state_->last_rollback = (last ? next_ : (*segments_)[i + 1]->base_offset()).value() - 1;
+    }
+  }
+
   void load_snapshot() {
     for (auto at = listing_.snapshots.rbegin(); at != listing_.snapshots.rend(); ++at) {
       const auto path = input_.directory / segment_file_name(*at, ".snapshot");
@@ -337,6 +440,7 @@ class PartitionRecovery {
   std::unique_ptr<PartitionState> state_;
   std::shared_ptr<SegmentList> segments_;
   Listing listing_;
+  std::vector<Segment*> suspects_;  // their transaction index is not the one of the point; in order
   Offset next_{0};
   Offset producers_from_{0};  // batches before it are in the snapshot
 };

@@ -98,7 +98,11 @@ Result<PartitionPoint> PartitionState::point() const {
   point.offset = Offset(high_watermark);
   FRESHET_ASSIGN(point.offset_index_entries, active->offset_index().file().count());
   FRESHET_ASSIGN(point.time_index_entries, active->time_index().file().count());
-  FRESHET_ASSIGN(point.transaction_index_entries, active->transaction_index().file().count());
+  for (const auto& segment : *segments) {
+    if (segment->transaction_index().empty()) continue;
+    point.transaction_indexes.push_back(
+        {.base = segment->base_offset(), .sum = segment->transaction_index().sum()});
+  }
   point.newest = active->newest();
   point.epochs = epochs;
   point.producers = producers.durable_before(point.offset);
@@ -115,7 +119,10 @@ Offset PartitionState::last_stable_offset() const {
 
 void PartitionState::note_transaction(const Segment& segment, kafka::RecordBatchView batch) {
   if (!batch.is_transactional()) return;
-  if (const auto aborted = transactions.note(batch)) segment.transaction_index().append(*aborted);
+  if (const auto aborted = transactions.note(batch)) {
+    segment.transaction_index().append(*aborted);
+    last_rollback = aborted->last_offset.value();
+  }
   first_open_offset = transactions.first_offset().value_or(Offset(INT64_MAX)).value();
 }
 

@@ -53,6 +53,8 @@ struct PartitionState {
   std::mutex directory_mutex;
   // First offset of the oldest open transaction; INT64_MAX when none is open.
   std::atomic<int64_t> first_open_offset{INT64_MAX};
+  // No marker that rolls a transaction back lies behind it; -1: there is none at all.
+  std::atomic<int64_t> last_rollback{-1};
 
   // Owned by the commit thread (by recovery before it runs); active_since_ms by its apply stage.
   Offset next_offset{0};         // of the batch that is appended next, durable or not

@@ -1,5 +1,6 @@
 #include "broker/storage/recovery_point.h"
 
+#include <algorithm>
 #include <cstring>
 
 #include "base/crc32c.h"
@@ -8,7 +9,7 @@
 namespace freshet::broker {
 namespace {
 
-constexpr std::string_view kMagic = "FRSHRP02";
+constexpr std::string_view kMagic = "FRSHRP03";
 constexpr size_t kChecksumEnd = 12;  // magic, then the CRC-32C of everything after it
 constexpr uint32_t kCleanFlag = 1;
 
@@ -31,7 +32,6 @@ void put_partition(std::string& to, const PartitionPoint& point) {
   put(to, point.offset.value());
   put(to, point.offset_index_entries);
   put(to, point.time_index_entries);
-  put(to, point.transaction_index_entries);
   put(to, point.newest.timestamp_ms);
   put(to, point.newest.offset.value());
   put(to, static_cast<uint32_t>(point.epochs.entries().size()));
@@ -56,6 +56,12 @@ void put_partition(std::string& to, const PartitionPoint& point) {
   for (const auto& [id, first_offset] : point.transactions.open()) {
     put(to, id);
     put(to, first_offset.value());
+  }
+  put(to, static_cast<uint32_t>(point.transaction_indexes.size()));
+  for (const auto& [base, sum] : point.transaction_indexes) {
+    put(to, base.value());
+    put(to, sum.entries);
+    put(to, sum.crc);
   }
 }
 
@@ -107,7 +113,6 @@ PartitionPoint get_partition(Reader& from) {
   point.offset = from.offset();
   point.offset_index_entries = from.get<uint64_t>();
   point.time_index_entries = from.get<uint64_t>();
-  point.transaction_index_entries = from.get<uint64_t>();
   point.newest.timestamp_ms = from.get<int64_t>();
   point.newest.offset = from.offset();
   for (auto left = from.get<uint32_t>(); left > 0 && !from.ran_short(); --left) {
@@ -133,10 +138,21 @@ PartitionPoint get_partition(Reader& from) {
     const auto id = from.get<int64_t>();
     point.transactions.restore(id, from.offset());
   }
+  for (auto left = from.get<uint32_t>(); left > 0 && !from.ran_short(); --left) {
+    PartitionPoint::OfSegment index{.base = from.offset(), .sum = {}};
+    index.sum.entries = from.get<uint64_t>();
+    index.sum.crc = from.get<uint32_t>();
+    point.transaction_indexes.push_back(index);
+  }
   return point;
 }
 
 }  // namespace
+
+TransactionIndexSum PartitionPoint::transaction_index_of(Offset segment) const {
+  const auto found = std::ranges::find(transaction_indexes, segment, &OfSegment::base);
+  return found == transaction_indexes.end() ? TransactionIndexSum() : found->sum;
+}
 
 std::string RecoveryPoint::encode() const {
   std::string bytes(kMagic);

@@ -368,7 +368,7 @@ Result<Offset> Segment::all_older_up_to(int64_t timestamp_ms) const {
 }
 
 Result<void> Segment::check_transaction_index() const {
-  FRESHET_TRY(transaction_index_.file().count());
+  FRESHET_TRY(transaction_index_.check_complete());
   // What is not in the file yet was noted by this process, maybe before its marker is published.
   const uint64_t count = transaction_index_.file().flushed_count();
   Offset previous = base_offset_ - 1;
@@ -399,12 +399,14 @@ Result<void> Segment::check_transaction_index() const {
 
 Result<bool> Segment::collect_aborted(Offset from, Offset to,
                                       std::vector<AbortedTransaction>& into) const {
+  if (transaction_index_.empty() && !transaction_index_.lost()) return false;
   if (!transaction_index_checked_) {
     if (auto checked = check_transaction_index(); !checked) {
       return fail(
           checked.error().code(),
           "transaction index {} is damaged ({}): which records from offset {} to the end of "
-          "its segment were rolled back is lost; readers of uncommitted records are served",
+          "its segment were rolled back is not known; readers of uncommitted records are served, "
+          "and a restart rebuilds the index from the log where that is whole",
           transaction_index_.file().path().native(), checked.error().message(), base_offset_);
     }
     transaction_index_checked_ = true;

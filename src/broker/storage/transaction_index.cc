@@ -1,6 +1,10 @@
 #include "broker/storage/transaction_index.h"
 
+#include <string>
+
+#include "base/crc32c.h"
 #include "base/endian.h"
+#include "io/file.h"
 
 namespace freshet::broker {
 namespace {
@@ -23,6 +27,37 @@ void TransactionIndex::append(const AbortedTransaction& aborted) {
   store_be(bytes + kLastOffset, aborted.last_offset.value());
   store_be(bytes + kLastStableOffset, aborted.last_stable_offset.value());
   file_.append({bytes, kEntryBytes});
+  crc_ = crc32c({bytes, kEntryBytes}, crc_);
+  // Behind the entry: whoever counts one can read it.
+  entries_.fetch_add(1, std::memory_order_release);
+}
+
+Result<bool> TransactionIndex::file_holds(const TransactionIndexSum& sum, bool whole) const {
+  const auto file = io::File::open(file_.path(), io::OpenMode::kRead);
+  if (!file) {
+    if (file.error().code() == Errc::kNotFound) return sum.entries == 0;
+    return std::unexpected(file.error());
+  }
+  FRESHET_ASSIGN(const uint64_t size, file->size());
+  if (size / kEntryBytes < sum.entries) return false;
+  if (whole && size != sum.entries * kEntryBytes) return false;
+  std::string bytes(sum.entries * kEntryBytes, '\0');
+  FRESHET_ASSIGN(const size_t read, file->read_at(bytes, 0));
+  return read == bytes.size() && crc32c(bytes) == sum.crc;
+}
+
+void TransactionIndex::trust(const TransactionIndexSum& sum) {
+  file_.trust(sum.entries);
+  crc_ = sum.crc;
+  entries_.store(sum.entries, std::memory_order_release);
+}
+
+Result<void> TransactionIndex::check_complete() {
+  const uint64_t expected = entries_.load(std::memory_order_acquire);
+  FRESHET_ASSIGN(const uint64_t there, file_.count());
+  if (lost_) return fail(Errc::kCorrupt, "it could not be rebuilt from the damaged log");
+  if (there < expected) return fail(Errc::kCorrupt, "it has {} of {} entries", there, expected);
+  return {};
 }
 
 Result<AbortedTransaction> TransactionIndex::entry(uint64_t i) {
@@ -43,8 +78,8 @@ Result<AbortedTransaction> TransactionIndex::entry(uint64_t i) {
 
 Result<bool> TransactionIndex::collect(Offset from, Offset to,
                                        std::vector<AbortedTransaction>& into) {
+  if (empty()) return false;
   FRESHET_ASSIGN(const auto count, file_.count());
-  if (count == 0) return false;
   FRESHET_ASSIGN(const auto first, file_.partition_point([from](const char* entry) {
     return load_be<int64_t>(entry + kLastOffset) < from.value();
   }));

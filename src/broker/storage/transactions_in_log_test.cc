@@ -4,6 +4,7 @@
 
 #include <random>
 
+#include "broker/storage/compacted_batch.h"
 #include "broker/storage/failing_disk.h"
 #include "broker/storage/keyed_log.h"
 #include "broker/storage/recording_disk.h"
@@ -243,6 +244,20 @@ INSTANTIATE_TEST_SUITE_P(Storage, TransactionsOverStarts,
                                          Life{"clean", true, true, false},
                                          Life{"point_lost", true, true, true}),
                          [](const auto& life) { return std::string(life.param.name); });
+
+TEST(OpenTransactions, a_marker_without_its_record_ends_a_transaction_and_rolls_nothing_back) {
+  OpenTransactions open;
+  const std::string data =
+      make_batch({"v"}, {.producer_id = 7, .epoch = 0, .sequence = 0, .transactional = true});
+  open.note(kafka::RecordBatchView(data));
+  ASSERT_TRUE(open.first_offset());
+  const std::string marker =
+      kafka::encode_marker({.producer_id = 7, .producer_epoch = 0, .commit = false}, 1);
+  // What compaction leaves when nothing of the transaction is left.
+  const std::string emptied = empty_batch(kafka::RecordBatchView(marker));
+  EXPECT_FALSE(open.note(kafka::RecordBatchView(emptied)));
+  EXPECT_FALSE(open.first_offset());
+}
 
 TEST(TransactionsAfterPowerCut, are_what_the_batches_say) {
   const TemporaryDirectory directory;
