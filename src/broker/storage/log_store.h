@@ -48,8 +48,10 @@ struct PartitionSpec {
 /// io::DirectoryLock. Any thread may call any method; the ones without a callback that change
 /// something block until it is durable.
 ///
-/// Owns two threads: `log.commit` takes everything queued, writes it to the shared write-ahead log,
-/// syncs once, then writes the segments through the page cache and completes the callers;
+/// Owns three threads. `log.commit` takes everything queued, writes it to the shared write-ahead
+/// log and syncs once. What is durable then goes to the segments through the page cache, and its
+/// callers are completed: on `log.commit` itself if it is little, else on `log.apply` beside the
+/// next write and sync (apply_stage.h); one of the two works at a time, groups keep their order.
 /// `log.checkpoint` syncs segments in the background and recycles write-ahead log files.
 class LogStore {
  public:
