@@ -107,6 +107,9 @@ class PartitionRecovery {
     const Offset first = segments_->front()->base_offset();
     const Offset start = input_.point == nullptr ? first : input_.point->log_start;
     state_->log_start = std::clamp(start, std::min(first, next_), next_).value();
+    // The names of the files gave it away. No sync may have covered their removal, and the
+    // write-ahead log, which says it too, goes with the next checkpoint: that must take it over.
+    if (state_->log_start != start.value()) state_->dirty = true;
     return std::move(state_);
   }
 

@@ -26,6 +26,9 @@ struct PartitionRecoveryInput {
 /// Reads only what lies behind the recovery point (the whole partition when there is none), keeps
 /// indexes, timestamps, epochs and producers of it, and leaves the partition ready for appends.
 ///
+/// Invariant: whatever differs from the point afterwards, the log start too, is marked dirty. The
+/// next checkpoint lets go of the write-ahead log that the difference came from.
+///
 /// A torn tail behind the point is cut off: what was acknowledged of it is replayed from the
 /// write-ahead log. Damage before the point is never cut: it stays where it is, readers get
 /// kCorrupt there, and appends go on in a new segment at the offset the point names. Both are

@@ -208,6 +208,39 @@ TEST_F(PowerCut, a_segment_that_was_empty_at_the_start_is_durable_with_its_name)
   for (uint64_t seed = 0; seed < 20; ++seed) check_cut(disk_.change_count(), seed);
 }
 
+// The names of the files that a SIGKILL has left give it away, though nobody has synced them.
+TEST_F(PowerCut, a_log_start_that_a_start_finds_in_the_files_stays) {
+  constexpr int kSegments = 8;
+  const Offset start(6);
+  const TopicPartition tp{.topic = "t", .partition = 0};
+  {
+    const auto store = open_store(options());
+    const auto log = create_partition(*store, tp, {.segment_bytes = 500});
+    for (int i = 0; i < kSegments; ++i) append_one(*log, std::string(400, 'x'));
+    ASSERT_EQ(log->segment_count(), size_t{kSegments});
+    ASSERT_TRUE(store->checkpoint());
+    std::promise<void> moved;
+    log->delete_before(start, [&](const Result<Offset>& done) {
+      EXPECT_TRUE(done);
+      moved.set_value();
+    });
+    moved.get_future().wait();
+    await_removal(directory_.path() / "t-0" / "00000000000000000005.log");
+  }
+  {
+    const auto store = open_store(options());
+    ASSERT_EQ(store->find(tp)->log_start(), start);
+    // Lets go of the write-ahead log, which says the same.
+    ASSERT_TRUE(store->checkpoint());
+  }
+  for (uint64_t seed = 0; seed < 20; ++seed) {
+    const TemporaryDirectory left;
+    disk_.lay_out(disk_.change_count(), seed, left.path());
+    const auto store = open_store(options_without_syncs(left.path()));
+    EXPECT_EQ(store->find(tp)->log_start(), start) << "seed " << seed;
+  }
+}
+
 TEST_F(PowerCut, deleted_topic_stays_deleted) {
   size_t deleted_at = 0;
   {

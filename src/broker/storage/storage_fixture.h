@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 #include <stdlib.h>
 
+#include <chrono>
 #include <cstdint>
 #include <filesystem>
 #include <future>
@@ -11,6 +12,7 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <thread>
 #include <vector>
 
 #include "broker/storage/log_store.h"
@@ -75,6 +77,15 @@ inline AppendResult append(PartitionLog& log, std::string batch) {
   log.append(AppendBatches::from_string(std::move(batch)),
              [&promise](AppendResult r) { promise.set_value(std::move(r)); });
   return result.get();
+}
+
+/// Until the store's own thread has removed it.
+inline void await_removal(const std::filesystem::path& path) {
+  const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(30);
+  while (std::filesystem::exists(path) && std::chrono::steady_clock::now() < deadline) {
+    std::this_thread::yield();
+  }
+  EXPECT_FALSE(std::filesystem::exists(path)) << path;
 }
 
 /// offset -> value, of everything that can be read from `from` on; stops at an error.
