@@ -87,10 +87,7 @@ class PartitionRecovery {
     } else {
       FRESHET_TRY(open_without_point());
     }
-    if (segments_->empty()) {
-      FRESHET_ASSIGN(auto first, Segment::create(disk_, input_.directory, next_));
-      segments_->push_back(std::move(first));
-    }
+    FRESHET_TRY(begin_active_segment());
     // The next checkpoint must name it, also without records: its creation stands only in the
     // write-ahead log, which that checkpoint lets go.
     if (input_.point == nullptr) {
@@ -114,6 +111,20 @@ class PartitionRecovery {
   }
 
  private:
+  // Appends never go on in a segment before the one that the point names: what lies between is lost
+  // or deleted, and an offset that is missing inside a segment would look like its torn end.
+  Result<void> begin_active_segment() {
+    const bool missing =
+        segments_->empty() ||
+        (input_.point != nullptr && segments_->back()->base_offset() < input_.point->segment_base);
+    if (!missing) return {};
+    if (!segments_->empty()) FRESHET_TRY(segments_->back()->seal());
+    FRESHET_ASSIGN(auto segment, Segment::create(disk_, input_.directory, next_));
+    segments_->push_back(std::move(segment));
+    mark(*segments_->back());
+    return {};
+  }
+
   SegmentPtr closed(Offset base, uint64_t size) {
     return std::make_shared<Segment>(disk_, input_.directory, base, size, UINT64_MAX);
   }

@@ -6,6 +6,7 @@
 
 #include "broker/storage/failing_disk.h"
 #include "broker/storage/recovery_point.h"
+#include "broker/storage/segment.h"
 #include "broker/storage/storage_fixture.h"
 #include "broker/storage/wal_format.h"
 #include "io/file.h"
@@ -152,6 +153,45 @@ TEST_F(TornTail, damaged_recovery_point_costs_time_but_no_record) {
   const auto path = directory_.path() / RecoveryPoint::kFileName;
   std::ofstream(path, std::ios::binary) << "rubbish";
   EXPECT_EQ(prefix_length(directory_.path()), size_t{kRecords});
+}
+
+TEST_F(TornTail, segment_that_is_lost_leaves_its_place_empty) {
+  constexpr int kLost = 2;  // where the lost segment begins
+  const auto segment_of = [this](int64_t base) {
+    return directory_.path() / "events-0" / segment_file_name(Offset(base), ".log");
+  };
+  {
+    const auto store = open_store(options(directory_.path()));
+    const auto log = create_partition(*store, kTp);
+    for (int i = 0; i < kRecords; ++i) {
+      if (i == kLost) {
+        std::promise<void> rolled;
+        log->roll([&](const Result<void>& done) {
+          EXPECT_TRUE(done);
+          rolled.set_value();
+        });
+        rolled.get_future().wait();
+      }
+      ASSERT_TRUE(append(*log, make_batch({value(i)})).ok());
+    }
+    ASSERT_TRUE(store->checkpoint());
+  }
+  ASSERT_TRUE(std::filesystem::remove(segment_of(kLost)));
+  auto opts = options(directory_.path());
+  // The age of the records is no reason to begin another segment.
+  opts.default_config.segment_age_max = kForever;
+  for (int life = 0; life < 3; ++life) {
+    const auto store = open_store(opts);
+    const auto log = store->find(kTp);
+    EXPECT_EQ(append(*log, make_batch({"next"})).base_offset, Offset(kRecords + life));
+    EXPECT_TRUE(std::filesystem::exists(segment_of(kRecords)));
+    EXPECT_EQ(read_all(*log, Offset(kRecords)).size(), static_cast<size_t>(life) + 1);
+    const auto lost = log->read(Offset(kLost), 1 << 20);
+    ASSERT_FALSE(lost);
+    EXPECT_EQ(lost.error().code(), Errc::kCorrupt);
+    // Once with a checkpoint between, once without.
+    if (life == 1) ASSERT_TRUE(store->checkpoint());
+  }
 }
 
 TEST_F(TornTail, segment_that_lost_synced_bytes_gives_no_offset_twice) {
