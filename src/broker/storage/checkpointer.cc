@@ -56,16 +56,20 @@ void Checkpointer::want_wal_file() {
 
 void Checkpointer::remove_later(std::filesystem::path path) {
   const std::lock_guard lock(mutex_);
-  to_remove_.push_back(std::move(path));
+  to_remove_.push_back({.path = std::move(path), .of = nullptr});
   changed_.notify_all();
 }
 
-void Checkpointer::remove_later(const PartitionState& partition, const SegmentList& gone) {
+void Checkpointer::remove_later(const PartitionLogPtr& log, const SegmentList& gone) {
+  const auto& directory = log->state().directory;
+  const std::lock_guard lock(mutex_);
   for (const auto& segment : gone) {
     for (const auto* const extension : {".log", ".index", ".timeindex", ".txnindex", ".snapshot"}) {
-      remove_later(partition.directory / segment_file_name(segment->base_offset(), extension));
+      to_remove_.push_back(
+          {.path = directory / segment_file_name(segment->base_offset(), extension), .of = log});
     }
   }
+  changed_.notify_all();
 }
 
 void Checkpointer::stop() {
@@ -114,12 +118,17 @@ Result<void> Checkpointer::prepare_files() {
 }
 
 void Checkpointer::remove_paths() {
-  std::vector<std::filesystem::path> paths;
+  std::vector<Removal> removals;
   {
     const std::lock_guard lock(mutex_);
-    paths.swap(to_remove_);
+    removals.swap(to_remove_);
   }
-  for (const auto& path : paths) {
+  for (const auto& [path, of] : removals) {
+    std::unique_lock<std::mutex> names;
+    if (of) {
+      names = std::unique_lock(of->state().directory_mutex);
+      if (of->is_deleted()) continue;
+    }
     if (auto removed = disk_.remove(path); !removed) {
       logger.warn("deleted data was not removed", kv("error", removed.error()));
     }
@@ -167,6 +176,9 @@ Result<void> Checkpointer::collect(Work& work) {
     state.dirty = false;
   }
   for (const auto& part : work.parts) {
+    // An index may get its file now, and its directory may be another topic's by now.
+    const std::lock_guard names(part.log->state().directory_mutex);
+    if (part.log->is_deleted()) continue;
     for (const auto& segment : part.segments) FRESHET_TRY(segment->flush_indexes());
   }
   return {};

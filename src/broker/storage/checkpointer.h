@@ -45,8 +45,11 @@ class Checkpointer {
   void wal_switched(uint64_t sequence);
   /// Readies one more file when there is none.
   void want_wal_file();
+  /// Nothing else will ever have the name `path`.
   void remove_later(std::filesystem::path path);
-  void remove_later(const PartitionState& partition, const SegmentList& gone);
+  /// The files of segments that are in no list any more; they go with the partition if it is
+  /// deleted first, for its directory's name may be another topic's then.
+  void remove_later(const PartitionLogPtr& log, const SegmentList& gone);
   /// Runs a checkpoint on the calling thread; waits for one that is running.
   Result<void> run(bool clean_shutdown);
   void stop();
@@ -56,6 +59,10 @@ class Checkpointer {
   Result<void> prepare_files();
   struct Part;
   struct Work;
+  struct Removal {
+    std::filesystem::path path;
+    PartitionLogPtr of;  // nullptr: of none that is in use
+  };
   Result<void> collect(Work& work);
   Result<void> sync(const Work& work);
   Result<void> sync(const Part& part);
@@ -77,7 +84,7 @@ class Checkpointer {
   bool wanted_ = false;
   bool file_wanted_ = false;
   bool stopped_ = false;
-  std::vector<std::filesystem::path> to_remove_;
+  std::vector<Removal> to_remove_;
 
   std::thread thread_;
 };

@@ -102,6 +102,7 @@ class Compaction::Output {
     FRESHET_TRY(segment_->seal());
     // A swap needs all of them, so that one that is not there was renamed already.
     FRESHET_TRY(segment_->transaction_index().file().make_file());
+    FRESHET_TRY(segment_->flush_indexes());
     return segment_->sync();
   }
 

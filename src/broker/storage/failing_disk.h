@@ -14,7 +14,8 @@ namespace freshet::broker {
 enum class DiskCall { kWrite, kSync };
 
 /// PosixDisk, except that `fault` may turn a write or a sync of a file into an error before it
-/// happens. May leave out the syncs themselves, which no test of files that are cut by hand needs.
+/// happens, or hold that one call up. May leave out the syncs themselves, which no test of files
+/// that are cut by hand needs.
 class FailingDisk final : public Disk {
  public:
   using Fault = std::function<Result<void>(DiskCall call, const std::filesystem::path& path)>;
@@ -68,8 +69,12 @@ class FailingDisk final : public Disk {
   };
 
   Result<void> check(DiskCall call, const std::filesystem::path& path) {
-    const std::lock_guard lock(mutex_);
-    return fault_ ? fault_(call, path) : Result<void>{};
+    Fault fault;
+    {
+      const std::lock_guard lock(mutex_);
+      fault = fault_;
+    }
+    return fault ? fault(call, path) : Result<void>{};
   }
 
   PosixDisk& real_ = PosixDisk::instance();

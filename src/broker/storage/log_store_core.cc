@@ -525,7 +525,14 @@ Result<std::vector<PartitionLogPtr>> LogStoreCore::create(std::vector<PartitionS
   std::vector<PartitionLogPtr> made;
   // The directories first: whatever fails, nothing was promised yet.
   const auto undo = [&](const Error& error) {
-    for (const auto& log : made) checkpointer_.remove_later(log->state().directory);
+    for (const auto& log : made) {
+      // At once: the client may come again, and the next creation uses the same names. What cannot
+      // be removed now, that creation or the next start removes.
+      if (auto removed = disk_.remove(log->state().directory); !removed) {
+        logger.warn("directory of a partition that was not created stays",
+                    kv("error", removed.error()));
+      }
+    }
     return std::unexpected(error);
   };
   for (const auto& spec : specs) {
@@ -622,11 +629,11 @@ void LogStoreCore::run(MoveLogStart command) {
       command.done(std::unexpected(committed.error()));
       return;
     }
-    checkpointer_.remove_later(state, advance_log_start(state, command.to));
+    checkpointer_.remove_later(command.log, advance_log_start(state, command.to));
   } else if (const auto list = state.segment_list();
              list->size() > 1 && (*list)[1]->base_offset() <= command.log->log_start()) {
     // They were pinned when the log start passed them.
-    checkpointer_.remove_later(state, advance_log_start(state, command.log->log_start()));
+    checkpointer_.remove_later(command.log, advance_log_start(state, command.log->log_start()));
   }
   command.done(command.log->log_start());
 }

@@ -123,7 +123,6 @@ Result<void> Segment::flush_indexes() {
 }
 
 Result<void> Segment::sync() {
-  FRESHET_TRY(flush_indexes());
   FRESHET_ASSIGN(const auto file, this->file());
   FRESHET_TRY(file->sync());
   FRESHET_TRY(offset_index_.file().sync());

@@ -64,7 +64,7 @@ class Segment : public std::enable_shared_from_this<Segment> {
   Result<void> seal();
   /// Puts index entries into their files.
   Result<void> flush_indexes();
-  /// flush_indexes, then syncs all files.
+  /// Syncs all files. What flush_indexes() has not put into them is left out.
   Result<void> sync();
   /// Whether an index file was made since the last call, whose name no sync has covered yet.
   [[nodiscard]] bool take_made_indexes();
