@@ -2,6 +2,7 @@
 
 import json
 import subprocess
+import urllib.request
 import uuid
 
 import pytest
@@ -240,6 +241,42 @@ def test_changes_of_one_topic_at_the_same_time_all_stay(log):
                                  "--brokers", log], stdout=subprocess.DEVNULL) for name in names]
     assert [each.wait(30) for each in running] == [0] * len(names)
     assert config_of(log, "shared") == {name: "100000" for name in names}
+
+
+SECURED = """platform: secured
+services:
+  kafka:
+    embedded:
+      tls: { certificate: %s, key: %s }
+      %s
+"""
+LOGINS = {"tls alone": "", "scram": "sasl: { users: { ada: love-lace } }",
+          "plain": "sasl: { mechanisms: [PLAIN], users: { ada: love-lace } }"}
+
+
+@pytest.mark.parametrize("login", LOGINS)
+def test_a_topic_is_altered_over_tls_without_touching_what_others_set(platform, tmp_path, login):
+    certificate, key = tmp_path / "server.pem", tmp_path / "server.key"
+    subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days",
+                    "2", "-subj", "/CN=localhost", "-keyout", key, "-out", certificate], check=True, capture_output=True)
+    p = platform(SECURED % (certificate, key, LOGINS[login])).start()
+
+    def topic(command, *arguments):
+        return freshet.run("topic", command, "shared", *arguments, "--data-dir", p.data_dir, "--file", p.file)
+
+    topic("create", "--partitions", 1)
+    names = ["retention.ms", "segment.bytes", "retention.bytes", "max.message.bytes", "segment.ms", "flush.ms"]
+    running = [subprocess.Popen([freshet.PROGRAM, "topic", "alter", "shared", "--config", f"{name}=100000", "--data-dir",
+                                 p.data_dir, "--file", p.file], stdout=subprocess.DEVNULL) for name in names]
+    assert [each.wait(60) for each in running] == [0] * len(names)
+    topic("alter", "--reset", "flush.ms")
+    lines = [line.split(" = ", 1) for line in topic("describe").stdout.splitlines() if " = " in line]
+    assert dict(lines) == {name: "100000" for name in names if name != "flush.ms"}
+    with urllib.request.urlopen(f"{p.api}/metrics", timeout=10) as answer:
+        metrics = answer.read().decode()
+    assert 'freshet_broker_requests_total{api="IncrementalAlterConfigs"} 7' in metrics
+    assert 'freshet_broker_requests_total{api="AlterConfigs"} 0' in metrics, "it sets all configs at once"
+    assert p.stop() == 0, p.log()
 
 
 # Formats ----------------------------------------------------------------------------------------------

@@ -99,9 +99,9 @@ class Admin {
   /// Grows the topic to `total` partitions. kRefused if it has as many or more.
   Result<void> create_partitions(const std::string& topic, int32_t total);
   /// Changes these and leaves the rest as it is, whatever others change meanwhile
-  /// (IncrementalAlterConfigs). Over TLS or with a login librdkafka 2.0 can only set all configs of
-  /// a topic at once: then they are read first, and what another client changes between the two
-  /// calls is lost.
+  /// (IncrementalAlterConfigs). Where only librdkafka can log in (Kerberos, OAuth), whose version
+  /// 2.0 can only set all configs of a topic at once, they are read first, and what another client
+  /// changes between the two calls is lost.
   Result<void> alter_topic_config(const std::string& topic, const ConfigChanges& changes);
 
   Result<std::vector<GroupListing>> groups();

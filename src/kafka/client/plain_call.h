@@ -1,4 +1,4 @@
-// Requests that librdkafka 2.0 has no call for, in our own codec over plain TCP.
+// Requests that librdkafka 2.0 has no call for, in our own codec over a connection of our own.
 #pragma once
 
 #include <cstdint>
@@ -10,12 +10,13 @@
 
 namespace freshet::kafka {
 
-/// False: the cluster is reached by TLS or with a login, which only librdkafka can do here.
+/// False: the cluster is reached in a way that only librdkafka can (BrokerLink::can_reach).
 [[nodiscard]] bool can_call_plainly(const ClientSettings& client);
 
 namespace wire {
 /// Sends a whole frame to the first bootstrap address that takes it; the answer without its size.
-/// Blocks for at most ClientSettings::request_timeout on each step. kUnavailable: nobody answered.
+/// Blocks for at most ClientSettings::request_timeout on each step. kUnavailable: nobody answered;
+/// otherwise as BrokerLink::open.
 Result<std::string> exchange(const ClientSettings& client, const std::string& frame);
 }  // namespace wire
 

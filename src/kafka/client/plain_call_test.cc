@@ -80,12 +80,5 @@ TEST(PlainCall, says_that_nobody_is_there) {
   EXPECT_NE(answer.error().message().find("127.0.0.1:2"), std::string::npos);
 }
 
-TEST(PlainCall, is_not_for_secured_clusters) {
-  ClientSettings client;
-  EXPECT_TRUE(can_call_plainly(client));
-  client.librdkafka_properties["security.protocol"] = "SASL_SSL";
-  EXPECT_FALSE(can_call_plainly(client));
-}
-
 }  // namespace
 }  // namespace freshet::kafka
