@@ -42,10 +42,11 @@ double PipelinePace::average() const {
 
 std::string progress_line(const pipeline::PipelineStatus& status, const PipelinePace& pace,
                           std::optional<uint64_t> records_to_come) {
-  std::string line = fmt::format("{:<12} {:>9} ev/s {:>12} rows  lag {} ({:.1f} s)", status.name,
+  const std::string age = status.lag_seconds ? fmt::format("{:.1f} s", *status.lag_seconds) : "- s";
+  std::string line = fmt::format("{:<12} {:>9} ev/s {:>12} rows  lag {} ({})", status.name,
                                  with_thousands(static_cast<int64_t>(pace.records_per_second)),
                                  with_thousands(static_cast<int64_t>(status.rows)),
-                                 with_thousands(status.lag_records), status.lag_seconds);
+                                 with_thousands(status.lag_records), age);
   if (status.rejected > 0) {
     line += fmt::format("  rejected {}", with_thousands(static_cast<int64_t>(status.rejected)));
   }

@@ -46,7 +46,8 @@ class ProgressReport {
   size_t lines_drawn_ = 0;
 };
 
-/// "events        812,345 ev/s      640,000 rows  lag 12,345 (0.2 s)  ETA 1 s"
+/// "events        812,345 ev/s      640,000 rows  lag 12,345 (0.2 s)  ETA 1 s". Before anything has
+/// landed the lag in seconds is not known: "lag 12,345 (- s)".
 [[nodiscard]] std::string progress_line(const pipeline::PipelineStatus& status,
                                         const PipelinePace& pace,
                                         std::optional<uint64_t> records_to_come);

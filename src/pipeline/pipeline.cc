@@ -466,6 +466,7 @@ PipelineStatus Pipeline::State::status() {
     settled = waiting_.empty() && !all.empty() && !failure_;
   }
   const int64_t now_ms = parts_.clock.wall().time_since_epoch().count();
+  std::optional<double> age;
   for (const auto& worker : all) {
     if (const auto bounds = parts_.consumer->bounds(worker->tp())) {
       worker->see_end(bounds->high_watermark);
@@ -478,10 +479,10 @@ PipelineStatus Pipeline::State::status() {
     settled = settled && done;
     const auto newest = worker->newest_landed_ms();
     if (newest && partition.lag_records > 0) {
-      status.lag_seconds =
-          std::max(status.lag_seconds, static_cast<double>(now_ms - *newest) / 1000.0);
+      age = std::max(age.value_or(0), static_cast<double>(now_ms - *newest) / 1000.0);
     }
   }
+  if (status.lag_records > 0) status.lag_seconds = age;
   status.caught_up = settled;
   probe_.fill(status, parts_.clock.steady());
   return status;

@@ -66,7 +66,7 @@ std::string to_json(const PipelineStatus& status) {
       R"({{"name":{},"group":{},"topics":[{}],"destination":{},"state":"{}","failure":{},)"
       R"("records":{},"rows":{},"bytes":{},"ranges":{},"rejected":{},"retries":{},)"
       R"("ranges_in_doubt":{},"commits":{},"offsets_unrecoverable":{},"running_s":{:.3f},)"
-      R"("first_landed_after_s":{},"lag_records":{},"lag_seconds":{:.3f},"caught_up":{},)"
+      R"("first_landed_after_s":{},"lag_records":{},"lag_seconds":{},"caught_up":{},)"
       R"("visible_p50_ms":{:.3f},"visible_p99_ms":{:.3f},"insert_p50_ms":{:.3f},)"
       R"("insert_p99_ms":{:.3f},"partitions":[{}]}})",
       json_text(status.name), json_text(status.group), fmt::join(topics, ","),
@@ -74,8 +74,9 @@ std::string to_json(const PipelineStatus& status) {
       status.records, status.rows, status.bytes, status.ranges, status.rejected, status.retries,
       status.ranges_in_doubt, status.commits, status.offsets_unrecoverable, status.running.count(),
       first ? fmt::format("{:.3f}", first->count()) : "null", status.lag_records,
-      status.lag_seconds, status.caught_up, status.visible_p50_ms, status.visible_p99_ms,
-      status.insert_p50_ms, status.insert_p99_ms, fmt::join(partitions, ","));
+      status.lag_seconds ? fmt::format("{:.3f}", *status.lag_seconds) : "null", status.caught_up,
+      status.visible_p50_ms, status.visible_p99_ms, status.insert_p50_ms, status.insert_p99_ms,
+      fmt::join(partitions, ","));
 }
 
 }  // namespace freshet::pipeline

@@ -61,7 +61,9 @@ struct PipelineStatus {
   std::optional<std::chrono::duration<double>> first_landed_after;
 
   int64_t lag_records = 0;
-  double lag_seconds = 0;
+  /// Age of the newest record in the destination while there is a lag, else 0. nullopt: there is a
+  /// lag and nothing has landed, so nobody knows.
+  std::optional<double> lag_seconds = 0;
   /// Everything in the log as seen last has landed and is confirmed.
   bool caught_up = false;
 
