@@ -127,18 +127,18 @@ class PendingFetch : public std::enable_shared_from_this<PendingFetch> {
     // Taken before the read: whatever lands after it must wake this fetch.
     const Offset high_watermark = log->high_watermark();
     seen_.push_back({log, log->end_offset(isolation_)});
-    // Over the limit a partition gives its position only. The first one with data gives a batch.
-    size_t room = limit > bytes ? limit - bytes : 0;
-    if (bytes == 0) room = std::max<size_t>(room, 1);
+    // Over the limit a partition gives its position only. The first one with data gives a batch,
+    // however large; a batch is never cut, so another that has no room left waits to be the first
+    // of an answer.
+    const size_t room = limit > bytes ? limit - bytes : 0;
+    const size_t first_batch_max = bytes == 0 ? SIZE_MAX : room;
     const auto partition_limit = static_cast<size_t>(std::max(wanted.partition_max_bytes, 0));
     const Offset from(wanted.fetch_offset);
     if (from < log->log_start() || from > high_watermark) {
       out.error_code = ErrorCode::kOffsetOutOfRange;
-    } else if (room > 0) {
-      auto got = log->read(from, std::max<size_t>(std::min(room, partition_limit), 1), isolation_);
-      if (got && bytes > 0 && size_of(got->slices) > room) {
-        // A batch is never cut: one that has no room left waits to be the first of an answer.
-      } else if (got) {
+    } else if (first_batch_max > 0) {
+      auto got = log->read(from, std::min(room, partition_limit), isolation_, first_batch_max);
+      if (got) {
         out.records = std::move(got->slices);
         if (isolation_ == Isolation::kReadCommitted)
           list_aborted(*log, from, got->next_offset, out);

@@ -144,6 +144,35 @@ TEST_F(LogStoreTest, reads_stay_within_bytes_max_but_give_one_batch) {
   EXPECT_EQ(log->read(Offset(-1), 100).error().code(), Errc::kOutOfRange);
 }
 
+TEST_F(LogStoreTest, a_batch_that_has_no_room_is_not_looked_at) {
+  auto store = open_store(options());
+  auto log = create_partition(*store, kTp, {.segment_bytes = 1'000});
+  for (int i = 0; i < 4; ++i) append(*log, make_batch({std::string(600, 'x')}));
+  const auto size = log->read(Offset(0), 1)->slices.at(0).bytes.size();
+  ASSERT_TRUE(store->close());
+  // What reads a batch finds this.
+  std::fstream segment(file("00000000000000000001.log"),
+                       std::ios::binary | std::ios::in | std::ios::out);
+  segment.seekp(300);
+  segment.put('y');
+  segment.close();
+  log.reset();
+  store.reset();
+  store = open_store(options());
+  log = store->find(kTp);
+  const auto damaged = log->read(Offset(1), 1'000);
+  ASSERT_FALSE(damaged);
+  EXPECT_EQ(damaged.error().code(), Errc::kCorrupt);
+  const auto none = log->read(Offset(1), 1'000, Isolation::kReadUncommitted, size - 1);
+  ASSERT_TRUE(none) << none.error().message();
+  EXPECT_TRUE(none->slices.empty());
+  EXPECT_EQ(none->next_offset, Offset(1));
+  EXPECT_EQ(none->high_watermark, Offset(4));
+  const auto whole = log->read(Offset(0), 1'000, Isolation::kReadUncommitted, size);
+  ASSERT_TRUE(whole) << "the next segment's batch has no room behind the first";
+  EXPECT_EQ(whole->next_offset, Offset(1));
+}
+
 TEST_F(LogStoreTest, reads_backwards_newest_first) {
   const auto store = open_store(options());
   const auto log = create_partition(*store, kTp, {.segment_bytes = 2'000});

@@ -90,7 +90,8 @@ Result<void> PartitionLog::check_bounds(Offset from) const {
               log_start(), high_watermark());
 }
 
-Result<LogRead> PartitionLog::read(Offset from, size_t bytes_max, Isolation isolation) const {
+Result<LogRead> PartitionLog::read(Offset from, size_t bytes_max, Isolation isolation,
+                                   size_t first_batch_max) const {
   FRESHET_TRY(check_bounds(from));
   const Offset end =
       isolation == Isolation::kReadCommitted ? last_stable_offset() : Offset(INT64_MAX);
@@ -108,21 +109,23 @@ Result<LogRead> PartitionLog::read(Offset from, size_t bytes_max, Isolation isol
   if (from >= end) return done();
   for (auto at = segment_for(*segments, from); at != segments->end(); ++at) {
     const Segment& segment = **at;
-    const auto position = segment.locate(next);
+    // Only the very first batch may be larger than what was asked for.
+    const size_t left = bytes_max > bytes ? bytes_max - bytes : 0;
+    const size_t batch_max = bytes > 0 ? left : first_batch_max;
+    const auto position = segment.locate(next, batch_max);
     if (!position) {
       if (bytes > 0) return done();
       return std::unexpected(
           std::move(position).error().with_context(fmt::format("partition {}", tp())));
     }
     if (*position) {
-      auto run = segment.read(**position, bytes_max > bytes ? bytes_max - bytes : 0);
+      auto run = segment.read(**position, left, batch_max);
       if (!run) {
         if (bytes > 0) return done();
         return std::unexpected(
             std::move(run).error().with_context(fmt::format("partition {}", tp())));
       }
-      // Only the very first batch may be larger than what was asked for.
-      if (bytes > 0 && bytes + run->slice.bytes.size() > bytes_max) return done();
+      if (run->slice.bytes.empty()) return done();
       bytes += run->slice.bytes.size();
       next = run->next_offset;
       result.slices.push_back(std::move(run->slice));
@@ -169,9 +172,11 @@ Result<std::vector<kafka::LogSlice>> PartitionLog::read_backwards(Offset before,
 Result<std::vector<AbortedTransaction>> PartitionLog::aborted_transactions(Offset from,
                                                                            Offset to) const {
   std::vector<AbortedTransaction> found;
-  if (from >= to) return found;
+  const Offset last(state_->last_rollback.load());
+  if (from >= to || last < from) return found;
   const auto segments = state_->segment_list();
   for (auto at = segment_for(*segments, from); at != segments->end(); ++at) {
+    if ((*at)->base_offset() > last) break;
     FRESHET_ASSIGN_CONTEXT(const bool all, (*at)->collect_aborted(from, to, found), "partition {}",
                            tp());
     if (all) break;

@@ -108,10 +108,12 @@ class PartitionLog : public std::enable_shared_from_this<PartitionLog> {
   void append(AppendBatches batches, AppendDone done);
 
   /// Batches from the one that holds `from` on: about `bytes_max` in all but at least one batch if
-  /// there is any. kOutOfRange when `from` is below the log start or above the high watermark.
+  /// there is any, unless that one is larger than `first_batch_max`: then none, and it costs no
+  /// look at its bytes. kOutOfRange when `from` is below the log start or above the high watermark.
   /// kCorrupt when the segment is damaged there: names file, byte and the offsets lost.
   [[nodiscard]] Result<LogRead> read(Offset from, size_t bytes_max,
-                                     Isolation isolation = Isolation::kReadUncommitted) const;
+                                     Isolation isolation = Isolation::kReadUncommitted,
+                                     size_t first_batch_max = SIZE_MAX) const;
   /// The rolled back transactions with records in [from, to); `to` is at most the last stable
   /// offset.
   [[nodiscard]] Result<std::vector<AbortedTransaction>> aborted_transactions(Offset from,

@@ -221,7 +221,7 @@ Error Segment::damage(uint64_t position, Offset first_lost, std::string_view wha
                                            path().native(), position, what, lost));
 }
 
-Result<std::optional<uint64_t>> Segment::locate(Offset target) const {
+Result<std::optional<uint64_t>> Segment::locate(Offset target, size_t checked_batch_max) const {
   uint64_t start = 0;
   if (target > base_offset_) {
     FRESHET_ASSIGN(start, offset_index_.position_for(target));
@@ -244,7 +244,8 @@ Result<std::optional<uint64_t>> Segment::locate(Offset target) const {
       continue;
     }
     // Damage in its header may make another batch look as if it held the target.
-    if (batch && *batch && (*batch)->last_offset() >= target) {
+    if (batch && *batch && (*batch)->last_offset() >= target &&
+        (*batch)->size() <= checked_batch_max) {
       batch = at.peek(/*check_crc=*/true);
     }
     if (!batch) {
@@ -272,8 +273,15 @@ Result<std::optional<uint64_t>> Segment::locate(Offset target) const {
   }
 }
 
-Result<SegmentRun> Segment::read(uint64_t position, size_t bytes_max) const {
+Result<SegmentRun> Segment::read(uint64_t position, size_t bytes_max,
+                                 size_t first_batch_max) const {
   FRESHET_ASSIGN(auto at, cursor(position));
+  if (first_batch_max < SIZE_MAX) {
+    const auto first = at.peek(/*check_crc=*/false);
+    if (first && *first && (*first)->size() > first_batch_max) {
+      return SegmentRun{.slice = {}, .position = position, .next_offset = (*first)->base_offset()};
+    }
+  }
   const uint64_t limit = std::min(at.end, position + bytes_max);
   bool any = false;
   bool jumped = false;

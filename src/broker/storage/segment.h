@@ -70,11 +70,15 @@ class Segment : public std::enable_shared_from_this<Segment> {
   [[nodiscard]] bool take_made_indexes();
 
   /// The batch that holds `target`, or the first behind it; nullopt when all lie before it.
-  /// kCorrupt when `target` is among records that damage has made unreadable.
-  Result<std::optional<uint64_t>> locate(Offset target) const;
+  /// kCorrupt when `target` is among records that damage has made unreadable; that is not looked
+  /// for in a batch larger than `checked_batch_max`.
+  Result<std::optional<uint64_t>> locate(Offset target, size_t checked_batch_max = SIZE_MAX) const;
   /// Batches from the one at `position` (which locate() gave) on: as many as fit `bytes_max`, but
-  /// at least one. Stops before damage; kCorrupt when the first batch is damaged.
-  Result<SegmentRun> read(uint64_t position, size_t bytes_max) const;
+  /// at least one unless that is larger than `first_batch_max`; then nothing, and of its bytes
+  /// nothing but the header was looked at. Stops before damage; kCorrupt when the first batch is
+  /// damaged.
+  Result<SegmentRun> read(uint64_t position, size_t bytes_max,
+                          size_t first_batch_max = SIZE_MAX) const;
   /// The batches of [from, to), oldest first; both are batch boundaries or 0 and size.
   Result<std::vector<kafka::LogSlice>> batches(uint64_t from, uint64_t to) const;
   /// A batch boundary at most `bytes_back` before `position`, or the last indexed before that.
