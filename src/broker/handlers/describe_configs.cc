@@ -1,6 +1,8 @@
 #include <algorithm>
+#include <utility>
 
 #include "broker/broker_config.h"
+#include "broker/handlers/answered_once.h"
 #include "broker/handlers/config_alteration.h"
 #include "broker/handlers/config_source.h"
 #include "broker/handlers/handlers.h"
@@ -144,6 +146,9 @@ void describe_broker(const Services& services, const kafka::DescribeConfigsReque
 
 void handle_describe_configs(CallPtr call, kafka::DescribeConfigsRequest request) {
   Response response;
+  drop_repeated(request.resources, [](const auto& resource) {
+    return std::pair(resource.resource_type, resource.resource_name);
+  });
   for (const auto& resource : request.resources) {
     Response::Resource& out = response.results.emplace_back();
     out.resource_type = resource.resource_type;

@@ -1,3 +1,4 @@
+#include "broker/handlers/answered_once.h"
 #include "broker/handlers/authorized_operations.h"
 #include "broker/handlers/handlers.h"
 
@@ -5,6 +6,7 @@ namespace freshet::broker {
 
 void handle_describe_groups(CallPtr call, kafka::DescribeGroupsRequest request) {
   kafka::DescribeGroupsResponse response;
+  drop_repeated(request.groups, [](const std::string& name) { return name; });
   for (const std::string& name : request.groups) {
     GroupSnapshot group = call->services().groups.describe(name);
     kafka::DescribeGroupsResponse::Group out;

@@ -1,3 +1,5 @@
+#include <set>
+
 #include "broker/handlers/handlers.h"
 
 namespace freshet::broker {
@@ -21,11 +23,13 @@ Response::Producer describe(const ActiveProducer& producer) {
 
 void handle_describe_producers(CallPtr call, kafka::DescribeProducersRequest request) {
   Response response;
+  std::set<TopicPartition> seen;  // each is answered once: it may have many producers
   for (const auto& topic : request.topics) {
     const TopicPtr found = call->services().topics.find(topic.name);
     auto& topic_out = response.topics.emplace_back();
     topic_out.name = topic.name;
     for (const int32_t index : topic.partition_indexes) {
+      if (!seen.insert({topic.name, index}).second) continue;
       auto& out = topic_out.partitions.emplace_back();
       out.partition_index = index;
       const PartitionLogPtr log = found ? found->partition(index) : nullptr;

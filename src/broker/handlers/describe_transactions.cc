@@ -1,3 +1,4 @@
+#include "broker/handlers/answered_once.h"
 #include "broker/handlers/handlers.h"
 
 namespace freshet::broker {
@@ -36,6 +37,7 @@ Response::Transaction describe(std::string id, const std::optional<Transaction>&
 void handle_describe_transactions(CallPtr call, kafka::DescribeTransactionsRequest request) {
   Response response;
   const TransactionCoordinator& transactions = call->services().transactions;
+  drop_repeated(request.transactional_ids, [](const std::string& id) { return id; });
   for (std::string& id : request.transactional_ids) {
     auto found = id.empty() ? std::nullopt : transactions.describe(id);
     auto out = describe(std::move(id), found);

@@ -1,3 +1,5 @@
+#include <map>
+
 #include "broker/handlers/handlers.h"
 #include "broker/handlers/leader_epoch_check.h"
 #include "observe/log.h"
@@ -67,6 +69,11 @@ void look_up(const PartitionLog& log, const kafka::ListOffsetsRequest::Partition
 
 void handle_list_offsets(CallPtr call, kafka::ListOffsetsRequest request) {
   Response response;
+  // A look-up by time may decompress a batch: one for each partition, as Apache Kafka has it.
+  std::map<TopicPartition, int> times;
+  for (const auto& topic : request.topics) {
+    for (const auto& wanted : topic.partitions) ++times[{topic.name, wanted.partition_index}];
+  }
   for (const auto& topic : request.topics) {
     const TopicPtr found = call->services().topics.find(topic.name);
     Response::Topic& topic_out = response.topics.emplace_back();
@@ -75,7 +82,9 @@ void handle_list_offsets(CallPtr call, kafka::ListOffsetsRequest request) {
       Response::Partition& out = topic_out.partitions.emplace_back();
       out.partition_index = wanted.partition_index;
       const PartitionLogPtr log = found ? found->partition(wanted.partition_index) : nullptr;
-      if (call->version() < version_min_of(wanted.timestamp)) {
+      if (times[{topic.name, wanted.partition_index}] > 1) {
+        out.error_code = ErrorCode::kInvalidRequest;
+      } else if (call->version() < version_min_of(wanted.timestamp)) {
         out.error_code = ErrorCode::kUnsupportedVersion;
       } else if (log) {
         look_up(*log, wanted, request.isolation_level == kReadCommitted, out);

@@ -1,5 +1,7 @@
 #include <atomic>
+#include <utility>
 
+#include "broker/handlers/answered_once.h"
 #include "broker/handlers/authorized_operations.h"
 #include "broker/handlers/handlers.h"
 
@@ -98,6 +100,8 @@ void handle_metadata(CallPtr call, kafka::MetadataRequest request) {
   }
 
   const bool create = services.options.auto_create_topics && request.allow_auto_topic_creation;
+  drop_repeated(*request.topics,
+                [](const auto& topic) { return std::pair(topic.topic_id, topic.name); });
   // Slots must not move while topics are being created into them.
   topics.resize(request.topics->size());
   pending->call = std::move(call);

@@ -1,6 +1,7 @@
 #include <atomic>
 #include <set>
 
+#include "broker/handlers/answered_once.h"
 #include "broker/handlers/handlers.h"
 
 namespace freshet::broker {
@@ -16,6 +17,8 @@ std::optional<std::vector<TopicPartition>> wanted(
   for (const auto& topic : *topics) {
     for (const int32_t partition : topic.partition_indexes) tps.push_back({topic.name, partition});
   }
+  // Each may have 4 KiB of metadata.
+  drop_repeated(tps, [](const TopicPartition& tp) { return tp; });
   return tps;
 }
 
@@ -64,6 +67,7 @@ struct Batch {
 };
 
 void fetch_many(CallPtr call, kafka::OffsetFetchRequest request) {
+  drop_repeated(request.groups, [](const auto& group) { return group.group_id; });
   auto batch = std::make_shared<Batch>();
   batch->response.groups.resize(request.groups.size());
   batch->outstanding = request.groups.size();

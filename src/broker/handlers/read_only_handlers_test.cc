@@ -334,5 +334,62 @@ TEST_F(ReadOnlyHandlers, filters_of_quotas_are_checked) {
   }
 }
 
+// Otherwise a request of a megabyte could ask for an answer of many gigabytes.
+TEST_F(ReadOnlyHandlers, what_is_named_many_times_is_answered_once) {
+  create("events", 3);
+  constexpr size_t kTimes = 1'000;
+  kafka::MetadataRequest metadata;
+  metadata.topics.emplace(kTimes, kafka::MetadataRequest::Topic{.name = "events"});
+  const auto topics = ask<kafka::MetadataResponse>(metadata, 12).topics;
+  ASSERT_EQ(topics.size(), 1U);
+  EXPECT_EQ(topics[0].partitions.size(), 3U);
+
+  kafka::DescribeConfigsRequest configs;
+  configs.resources.resize(kTimes, {.resource_type = 2, .resource_name = "events"});
+  configs.resources.push_back({.resource_type = 4, .resource_name = ""});
+  EXPECT_EQ(ask<kafka::DescribeConfigsResponse>(configs, 4).results.size(), 2U);
+
+  kafka::DescribeGroupsRequest groups;
+  groups.groups.resize(kTimes, "g");
+  EXPECT_EQ(ask<kafka::DescribeGroupsResponse>(groups, 5).groups.size(), 1U);
+
+  kafka::DescribeProducersRequest producers;
+  producers.topics.resize(2, {.name = "events", .partition_indexes = {0, 1, 0, 0}});
+  const auto described = ask<kafka::DescribeProducersResponse>(producers, 0).topics;
+  ASSERT_EQ(described.size(), 2U);
+  EXPECT_EQ(described[0].partitions.size() + described[1].partitions.size(), 2U);
+
+  kafka::DescribeTransactionsRequest transactions;
+  transactions.transactional_ids.resize(kTimes, "id");
+  EXPECT_EQ(ask<kafka::DescribeTransactionsResponse>(transactions, 0).transaction_states.size(),
+            1U);
+
+  kafka::OffsetFetchRequest offsets;
+  offsets.groups.resize(kTimes, {.group_id = "g"});
+  offsets.groups[0].topics.emplace(kTimes).assign(kTimes,
+                                                  {.name = "events", .partition_indexes = {0}});
+  const auto fetched = ask<kafka::OffsetFetchResponse>(offsets, 8).groups;
+  ASSERT_EQ(fetched.size(), 1U);
+  ASSERT_EQ(fetched[0].topics.size(), 1U);
+  EXPECT_EQ(fetched[0].topics[0].partitions.size(), 1U);
+}
+
+TEST_F(ReadOnlyHandlers, a_partition_is_looked_up_once_in_a_request) {
+  create("events", 2);
+  kafka::ListOffsetsRequest request;
+  request.topics.emplace_back().name = "events";
+  for (const int32_t index : {0, 1, 0}) {
+    auto& partition = request.topics[0].partitions.emplace_back();
+    partition.partition_index = index;
+    partition.timestamp = -1;
+  }
+  const auto response = ask<kafka::ListOffsetsResponse>(request, 7);
+  const auto& rows = response.topics.at(0).partitions;
+  ASSERT_EQ(rows.size(), 3U);
+  EXPECT_EQ(rows[0].error_code, ErrorCode::kInvalidRequest);
+  EXPECT_EQ(rows[1].error_code, ErrorCode::kNone);
+  EXPECT_EQ(rows[2].error_code, ErrorCode::kInvalidRequest);
+}
+
 }  // namespace
 }  // namespace freshet::broker
