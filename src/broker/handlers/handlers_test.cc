@@ -339,7 +339,9 @@ TEST_F(Handlers, a_refused_batch_names_the_records_that_are_to_blame) {
   create("compacted", 1, {{"cleanup.policy", "compact"}});
   const auto blamed = [&](const std::string& topic, const std::string& bytes) {
     std::vector<int32_t> indexes;
-    for (const auto& error : produce(topic, bytes, 8).record_errors) {
+    const auto out = produce(topic, bytes, 8);
+    EXPECT_EQ(out.log_start_offset, out.record_errors.empty() ? -1 : 0);
+    for (const auto& error : out.record_errors) {
       EXPECT_FALSE(error.batch_index_error_message->empty());
       indexes.push_back(error.batch_index);
     }

@@ -111,6 +111,7 @@ void produce_to(const std::shared_ptr<Pending>& pending, const TopicPtr& topic,
   std::vector<RefusedRecord> refused;
   if (auto accepted = accept_produced_batch(bytes, topic->settings, now_ms, refused); !accepted) {
     for (auto& [index, reason] : refused) out.record_errors.push_back({index, std::move(reason)});
+    if (!refused.empty()) out.log_start_offset = log->log_start().value();  // as Apache Kafka
     return pending->refuse(
         out, {produced_batch_error_code(accepted.error()), accepted.error().message()});
   }
