@@ -223,6 +223,24 @@ TEST_F(GroupHandlers, groups_are_listed_in_every_version) {
   });
 }
 
+TEST_F(GroupHandlers, an_offset_that_is_to_be_kept_for_ever_does_not_expire_at_once) {
+  create("t");
+  kafka::OffsetCommitRequest request;
+  request.group_id = "g";
+  request.retention_time_ms = INT64_MAX;
+  request.topics.emplace_back().name = "t";
+  request.topics[0].partitions = {{0, 7, -1, "note"}};
+  const auto committed = ask<kafka::OffsetCommitResponse>(request, 2);
+  EXPECT_EQ(committed.topics.at(0).partitions.at(0).error_code, ErrorCode::kNone);
+  clock_.advance(std::chrono::hours(24 * 365));
+  node_->services().groups.expire_offsets();
+  kafka::OffsetFetchRequest fetch;
+  fetch.group_id = "g";
+  fetch.topics.emplace().push_back({.name = "t", .partition_indexes = {0}});
+  const auto fetched = ask<kafka::OffsetFetchResponse>(fetch, 7);
+  EXPECT_EQ(fetched.topics.at(0).partitions.at(0).committed_offset, 7);
+}
+
 TEST_F(GroupHandlers, groups_are_deleted_in_every_version) {
   create("t");
   settle("busy");

@@ -1,4 +1,7 @@
+#include <algorithm>
+
 #include "broker/handlers/handlers.h"
+#include "broker/storage/partition_log.h"
 
 namespace freshet::broker {
 
@@ -26,7 +29,10 @@ void handle_offset_commit(CallPtr call, kafka::OffsetCommitRequest request) {
       offset.offset = Offset(partition.committed_offset);
       offset.leader_epoch = partition.committed_leader_epoch;
       offset.metadata = std::move(partition.committed_metadata).value_or("");
-      if (request.retention_time_ms >= 0) offset.retention = Millis(request.retention_time_ms);
+      if (request.retention_time_ms >= 0) {
+        // Clients say "for ever" by the largest number, to which no time can be added.
+        offset.retention = std::min<Millis>(Millis(request.retention_time_ms), kForever);
+      }
       offsets.push_back(std::move(offset));
     }
   }
