@@ -387,6 +387,23 @@ TEST_P(BothWays, a_consumer_over_its_quota_is_slowed_down) {
   EXPECT_GT(took, milliseconds(800));
 }
 
+TEST_P(BothWays, a_client_over_its_share_of_time_is_slowed_down) {
+  create();
+  const std::string bytes = batch("v");
+  send(bytes);
+  // A thousandth of a percent: ten microseconds of work in each second.
+  limit("request_percentage", 0.001);
+  const auto took = time_of([&] {
+    const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(20);
+    for (int i = 0; i < 2'000 && std::chrono::steady_clock::now() < deadline; ++i) {
+      const auto call = time_of([&] { EXPECT_FALSE(send(bytes).refused); });
+      if (call > milliseconds(500)) return;
+    }
+    ADD_FAILURE() << "nobody was made to wait";
+  });
+  EXPECT_GT(took, milliseconds(500));
+}
+
 INSTANTIATE_TEST_SUITE_P(Way, BothWays, testing::Values(Way::kLocal, Way::kTcp),
                          [](const auto& way) {
                            return way.param == Way::kLocal ? "local" : "tcp";

@@ -432,13 +432,7 @@ void Connection::start(Frame frame, kafka::RequestHeader header, std::span<char>
   };
   auto call = std::make_unique<Call>(services_, loop_, std::move(header), std::move(frame.bytes),
                                      body, client_, std::move(reply), slot.abandonment);
-  if (!services_.quotas.any()) return dispatch(std::move(call));
-  const QuotaClient client{client_->user, call->client_id()};
-  const SteadyTime began = services_.clock.steady();
   dispatch(std::move(call));
-  const std::chrono::duration<double> busy = services_.clock.steady() - began;
-  const Millis wait = services_.quotas.charge(QuotaKind::kRequest, client, busy.count() * 100);
-  if (wait.count() > 0) mute(wait);
 }
 
 // ---- answers

@@ -68,7 +68,7 @@ LocalConsumer::LocalConsumer(Services& services, ConsumerOptions options)
       instance_id_(options_.static_member_name.empty()
                        ? std::nullopt
                        : std::optional(options_.static_member_name)),
-      throttle_(services, QuotaKind::kConsume, options_.client_id) {}
+      throttle_(services, options_.client_id) {}
 
 LocalConsumer::~LocalConsumer() { static_cast<void>(leave()); }
 
@@ -340,13 +340,16 @@ Result<kafka::FetchedBatches> LocalConsumer::fetch(const TopicPartition& tp, Off
                                                    size_t bytes_max,
                                                    std::chrono::milliseconds wait) {
   throttle_.wait();
+  const LocalThrottle::Work work(throttle_);
   const Deadline deadline = std::chrono::steady_clock::now() + wait;
   FRESHET_ASSIGN(const PartitionLogPtr log, find_log(tp));
   for (;;) {
     if (services_.stopping) return std::unexpected(stopped());
     FRESHET_ASSIGN_CONTEXT(LogRead read, log->read(from, bytes_max, kIsolation), "partition {}",
                            tp);
-    for (const auto& slice : read.slices) throttle_.charge(slice.bytes.size());
+    for (const auto& slice : read.slices) {
+      throttle_.charge(QuotaKind::kConsume, static_cast<double>(slice.bytes.size()));
+    }
     if (!read.slices.empty() || !log->wait_past(from, deadline, kIsolation)) {
       FRESHET_ASSIGN(const auto rolled_back, log->aborted_transactions(from, read.next_offset));
       std::vector<kafka::AbortedTransaction> aborted;
@@ -365,6 +368,7 @@ Result<kafka::PartitionBounds> LocalConsumer::bounds(const TopicPartition& tp) {
 }
 
 Result<void> LocalConsumer::commit(std::span<const kafka::OffsetCommit> commits) {
+  const LocalThrottle::Work work(throttle_);
   FRESHET_ASSIGN(const MemberIdentity who, may_commit(commits));
   std::vector<OffsetToCommit> offsets;
   for (const kafka::OffsetCommit& commit : commits) {

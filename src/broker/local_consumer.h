@@ -79,7 +79,7 @@ class LocalConsumer final : public kafka::GroupConsumer {
   Services& services_;
   const ConsumerOptions options_;
   const std::optional<std::string> instance_id_;
-  LocalThrottle throttle_;  // makes fetch() wait while the client id is over its quota
+  LocalThrottle throttle_;  // makes fetch() wait while the client id is over a quota
 
   // Of the thread that polls.
   Phase phase_ = Phase::kOut;

@@ -139,9 +139,10 @@ std::future<Result<std::vector<Offset>>> LocalProducer::produce(
   pending->offsets.resize(batches.size(), kNoOffset);
   auto future = pending->promise.get_future();
   throttle_.wait();
+  const LocalThrottle::Work work(throttle_);
   size_t bytes = 0;
   for (const auto& batch : batches) bytes += batch.batch.size();
-  throttle_.charge(bytes);
+  throttle_.charge(QuotaKind::kProduce, static_cast<double>(bytes));
   for (size_t i = 0; i < batches.size(); ++i) {
     const TopicPartition tp = std::move(batches[i].tp);
     auto log = find_log(tp);
@@ -166,6 +167,8 @@ std::future<Result<std::vector<Offset>>> LocalProducer::produce(
 Result<std::vector<kafka::LogSlice>> LocalProducer::read_backwards(const TopicPartition& tp,
                                                                    Offset before,
                                                                    size_t bytes_max) {
+  throttle_.wait();
+  const LocalThrottle::Work work(throttle_);
   FRESHET_ASSIGN(const PartitionLogPtr log, find_log(tp));
   return log->read_backwards(before, bytes_max);
 }

@@ -19,13 +19,16 @@ class LocalProducer final : public kafka::RecordProducer {
  public:
   /// `services` outlives the producer.
   explicit LocalProducer(Services& services, std::string client_id = "freshet")
-      : services_(services), throttle_(services, QuotaKind::kProduce, std::move(client_id)) {}
+      : services_(services), throttle_(services, std::move(client_id)) {}
 
   Result<int32_t> partition_count(const std::string& topic) override;
   std::future<Result<std::vector<Offset>>> produce(
       std::vector<kafka::PartitionBatch> batches) override;
   Result<std::vector<kafka::LogSlice>> read_backwards(const TopicPartition& tp, Offset before,
                                                       size_t bytes_max) override;
+
+  /// Of its client id, for whoever does more in its name.
+  [[nodiscard]] LocalThrottle& throttle() { return throttle_; }
 
  private:
   struct Pending;

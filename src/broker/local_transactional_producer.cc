@@ -157,6 +157,7 @@ LocalTransactionalProducer::Sent LocalTransactionalProducer::send(
 
 Result<void> LocalTransactionalProducer::send_offsets(
     const kafka::GroupMembership& who, std::span<const kafka::OffsetCommit> offsets) {
+  const LocalThrottle::Work work(producer_.throttle());
   FRESHET_TRY(check_open());
   if (offsets.empty()) return {};
   if (!offsets_added_) {
@@ -198,6 +199,7 @@ Result<void> LocalTransactionalProducer::wait_for_sends() {
 }
 
 Result<void> LocalTransactionalProducer::end(bool commit) {
+  const LocalThrottle::Work work(producer_.throttle());
   if (!added_.empty() || offsets_added_) {
     const ErrorCode code = wait_for<ErrorCode>([&](auto done) {
       services_.transactions.end(transactional_id_, identity_, commit, std::move(done));

@@ -1,6 +1,10 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <functional>
+#include <tuple>
+#include <utility>
+
 #include "broker/node_harness.h"
 
 namespace freshet::broker {
@@ -118,6 +122,52 @@ TEST_F(ClientQuotaHandlers, producers_and_consumers_over_their_limit_are_told_an
   const auto fetched = ask<kafka::FetchResponse>(request, 12);
   EXPECT_GT(fetched.throttle_time_ms, 4'000) << "30 kB at 5 kB a second, one second free";
   EXPECT_EQ(muted_.count(), fetched.throttle_time_ms);
+}
+
+// One request of each API, as it is without any setting, by a client that has to wait. Returns
+// whether its answer has a field that says so.
+template <class Request, class Response>
+bool asks_while_over_its_share(const std::function<Response(const Request&)>& ask,
+                               const std::function<Millis()>& take_muted) {
+  if constexpr (requires { Response().throttle_time_ms; }) {
+    Request request;
+    if constexpr (requires { request.acks; }) request.acks = -1;  // else there is no answer
+    const auto answer = ask(request);
+    EXPECT_GT(answer.throttle_time_ms, 4'000) << Request::kName;
+    EXPECT_GE(take_muted().count(), answer.throttle_time_ms) << Request::kName;
+    return true;
+  }
+  return false;
+}
+
+TEST_F(ClientQuotaHandlers, every_answer_says_how_long_a_client_over_its_share_of_time_waits) {
+  alter({{{{"client-id", "test"}}, {{"request_percentage", 1.0, false}}}});
+  node_->services().quotas.charge(QuotaKind::kRequest, {.client_id = "test"}, 1e9);
+  size_t with_field = 0;
+  const auto one = [&]<class Request, class Response>() {
+    const kafka::ApiInfo& api = kafka::api_info(Request::kApi);
+    const std::function<Response(const Request&)> ask_once = [&](const Request& request) {
+      return ask<Response>(request, api.version_max);
+    };
+    if (!api.advertised) return;
+    with_field += asks_while_over_its_share(
+                      ask_once, std::function([&] { return std::exchange(muted_, Millis(0)); }))
+                      ? 1
+                      : 0;
+  };
+  constexpr size_t kApis = std::tuple_size_v<kafka::AllMessages> / 2;
+  [&]<size_t... I>(std::index_sequence<I...>) {
+    (one.template operator()<std::tuple_element_t<2 * I, kafka::AllMessages>,
+                             std::tuple_element_t<2 * I + 1, kafka::AllMessages>>(),
+     ...);
+  }(std::make_index_sequence<kApis>());
+  EXPECT_GE(with_field, 42U) << "all but the two of SASL and DescribeQuorum";
+}
+
+TEST_F(ClientQuotaHandlers, a_client_within_its_share_of_time_hears_nothing_of_it) {
+  alter({{{{"client-id", "test"}}, {{"request_percentage", 1.0, false}}}});
+  EXPECT_EQ(ask<kafka::ListGroupsResponse>(kafka::ListGroupsRequest(), 4).throttle_time_ms, 0);
+  EXPECT_EQ(muted_.count(), 0);
 }
 
 }  // namespace

@@ -98,9 +98,7 @@ static_assert(std::ranges::all_of(kafka::kApis, [](const kafka::ApiInfo& api) {
          std::ranges::any_of(kRows, [&](const Row& row) { return row.api == api.key; });
 }));
 
-}  // namespace
-
-void dispatch(CallPtr call) {
+void run(CallPtr call) {
   const kafka::ApiInfo* api = kafka::find_api(call->header().api_key);
   if (api == nullptr || !api->advertised) {
     const int16_t key = call->header().api_key;
@@ -114,6 +112,15 @@ void dispatch(CallPtr call) {
   }
   const auto row = std::ranges::find(kRows, api->key, &Row::api);
   row->run(std::move(call));
+}
+
+}  // namespace
+
+void dispatch(CallPtr call) {
+  const auto time = call->handler_time();
+  const Clock& clock = call->services().clock;
+  run(std::move(call));
+  if (time) time->stop(clock.steady());
 }
 
 }  // namespace freshet::broker

@@ -52,7 +52,8 @@ struct QuotaEntity {
   auto operator<=>(const QuotaEntity&) const = default;
 };
 
-/// kRequest is in percent of one thread's time, the others are bytes a second.
+/// kRequest is in percent of one thread's time (of the handlers on a network thread, in process of
+/// the calling thread's processor time), the others are bytes a second.
 enum class QuotaKind : uint8_t { kProduce, kConsume, kRequest };
 /// Kafka's name of the limit.
 [[nodiscard]] std::string_view quota_name(QuotaKind kind);

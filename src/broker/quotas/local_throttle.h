@@ -2,10 +2,14 @@
 // waits is to them.
 #pragma once
 
+#include <time.h>
+
 #include <atomic>
 #include <chrono>
+#include <optional>
 #include <string>
 #include <thread>
+#include <utility>
 
 #include "broker/services.h"
 
@@ -14,12 +18,37 @@ namespace freshet::broker {
 /// Any thread.
 class LocalThrottle {
  public:
-  LocalThrottle(Services& services, QuotaKind kind, std::string client_id)
-      : services_(services), kind_(kind), client_{.client_id = std::move(client_id)} {}
+  LocalThrottle(Services& services, std::string client_id)
+      : services_(services), client_{.client_id = std::move(client_id)} {}
+
+  /// Charges the processor time of its thread, from its making to its end, to request_percentage:
+  /// in process the caller's own thread does what a network thread does for a TCP client.
+  class Work {
+   public:
+    explicit Work(LocalThrottle& throttle) : throttle_(throttle) {
+      if (throttle_.services_.quotas.any()) began_ = processor_time();
+    }
+    ~Work() {
+      if (!began_) return;
+      const std::chrono::duration<double> taken = processor_time() - *began_;
+      throttle_.charge(QuotaKind::kRequest, taken.count() * 100);
+    }
+    Work(const Work&) = delete;
+    Work& operator=(const Work&) = delete;
+
+   private:
+    static std::chrono::nanoseconds processor_time() {
+      timespec now{};
+      ::clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
+      return std::chrono::seconds(now.tv_sec) + std::chrono::nanoseconds(now.tv_nsec);
+    }
+    LocalThrottle& throttle_;
+    std::optional<std::chrono::nanoseconds> began_;
+  };
 
   /// Notes what was used; the next wait() lasts accordingly.
-  void charge(size_t bytes) {
-    const Millis wait = services_.quotas.charge(kind_, client_, static_cast<double>(bytes));
+  void charge(QuotaKind kind, double amount) {
+    const Millis wait = services_.quotas.charge(kind, client_, amount);
     if (wait.count() == 0) return;
     const auto until = (std::chrono::steady_clock::now() + wait).time_since_epoch().count();
     auto seen = until_.load();
@@ -37,7 +66,6 @@ class LocalThrottle {
 
  private:
   Services& services_;
-  const QuotaKind kind_;
   const QuotaClient client_;
   std::atomic<std::chrono::steady_clock::rep> until_ = 0;
 };
