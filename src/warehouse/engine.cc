@@ -153,6 +153,11 @@ std::string quoted(std::string_view text, char quote) {
   return result;
 }
 
+const Setting* find_setting(const Settings& settings, std::string_view name) {
+  const auto found = std::ranges::find(settings, name, &Setting::name);
+  return found == settings.end() ? nullptr : &*found;
+}
+
 std::mutex open_engine_mutex;
 std::string open_engine_path;  // guarded by open_engine_mutex; empty: none is open
 
@@ -164,6 +169,7 @@ class Connection::Slot {
   explicit Slot(Libchdb::Connection* handle) : handle(handle) {}
   Libchdb::Connection* handle;
   Settings applied;      // settings of the session that differ from its start
+  Settings original;     // what those were that were ever changed
   bool tainted = false;  // a statement may have changed the session: not for anybody else
 };
 
@@ -191,6 +197,7 @@ class Engine::State {
  private:
   Result<Libchdb::Connection*> connect();
   Result<void> apply(Connection::Slot& slot, const Settings& settings);
+  Result<void> remember(Connection::Slot& slot, const Settings& settings);
   void close(std::unique_ptr<Connection::Slot> slot);
 
   // constant after start()
@@ -304,18 +311,33 @@ void Engine::State::close(std::unique_ptr<Connection::Slot> slot) {
   api_.close_conn(slot->handle);
 }
 
+// Not SET name = DEFAULT: that would be the engine's own default instead of what the connection was
+// started with, such as no limit of memory.
+Result<void> Engine::State::remember(Connection::Slot& slot, const Settings& settings) {
+  for (const Setting& setting : settings) {
+    if (find_setting(slot.original, setting.name) != nullptr) continue;
+    const std::string sql =
+        fmt::format("SELECT toString(getSetting({}))", quote_string(setting.name));
+    FRESHET_ASSIGN(QueryResult before, take_result(api_, api_.query_n(*slot.handle, sql.data(),
+                                                                      sql.size(), "TSVRaw", 6)));
+    if (before.bytes.ends_with('\n')) before.bytes.pop_back();
+    slot.original.push_back({.name = setting.name, .value = std::move(before.bytes)});
+  }
+  return {};
+}
+
 Result<void> Engine::State::apply(Connection::Slot& slot, const Settings& settings) {
   if (slot.applied == settings) return {};
+  FRESHET_TRY_CONTEXT(remember(slot, settings), "query settings");
   std::string sql;
   const auto add = [&sql](std::string_view name, std::string_view value) {
-    sql += fmt::format("{}{} = {}", sql.empty() ? "SET " : ", ", name, value);
+    sql += fmt::format("{}{} = {}", sql.empty() ? "SET " : ", ", name, quote_string(value));
   };
   for (const Setting& old : slot.applied) {
-    const bool kept = std::ranges::any_of(
-        settings, [&old](const Setting& setting) { return setting.name == old.name; });
-    if (!kept) add(old.name, "DEFAULT");
+    if (find_setting(settings, old.name) != nullptr) continue;
+    add(old.name, find_setting(slot.original, old.name)->value);
   }
-  for (const Setting& setting : settings) add(setting.name, quote_string(setting.value));
+  for (const Setting& setting : settings) add(setting.name, setting.value);
   const bool was_tainted = slot.tainted;
   slot.tainted = true;  // until the engine has taken all of them
   FRESHET_TRY_CONTEXT(
@@ -367,6 +389,7 @@ Result<void> Engine::State::stream(Connection::Slot& slot, std::string_view sql,
 Result<InsertResult> Engine::State::insert(Connection::Slot& slot, const InsertStatement& statement,
                                            std::span<const std::string_view> chunks,
                                            const std::function<void()>& between_chunks) {
+  FRESHET_TRY(apply(slot, {}));  // what an earlier query of this connection was given
   const std::string sql = insert_text(statement);
   const auto destroy = [this](Libchdb::InsertStream handle) { api_.destroy_insert_stream(handle); };
   const std::unique_ptr<ChdbInsertStreamHandle, decltype(destroy)> stream(

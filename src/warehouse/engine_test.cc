@@ -32,6 +32,29 @@ TEST_F(EngineQuery, settings_hold_for_one_statement) {
   EXPECT_NE(run("SELECT getSetting('max_threads')"), "3\n");
 }
 
+TEST_F(EngineQuery, settings_of_a_query_do_not_reach_a_later_insert) {
+  run("CREATE TABLE " + in_database("t") + " (a UInt8 DEFAULT 9) ENGINE = MergeTree ORDER BY a");
+  auto session = engine_->connect();
+  ASSERT_TRUE(session) << session.error().message();
+  const std::string_view row = "\\N\n";
+  const InsertStatement insert{.table = in_database("t"), .format = "TabSeparated"};
+  // As the engine is set, NULL becomes the column's default; with this setting it is refused.
+  ASSERT_TRUE(session->query("SELECT 1", "Null", {{"input_format_null_as_default", "0"}}));
+  const auto inserted = session->insert(insert, std::span(&row, 1));
+  EXPECT_TRUE(inserted) << inserted.error().message();
+  EXPECT_EQ(run("SELECT a FROM " + in_database("t")), "9\n");
+}
+
+TEST_F(EngineQuery, limits_of_a_query_give_way_to_those_of_the_engine) {
+  auto session = engine_->connect();
+  ASSERT_TRUE(session) << session.error().message();
+  const auto limit = [&] { return session->query("SELECT getSetting('max_memory_usage')")->bytes; };
+  const std::string before = limit();
+  EXPECT_NE(before, "0\n");
+  ASSERT_TRUE(session->query("SELECT 1", "Null", {{"max_memory_usage", "20000000"}}));
+  EXPECT_EQ(limit(), before);
+}
+
 TEST_F(EngineQuery, a_session_changed_by_a_statement_is_not_reused) {
   run("SET max_threads = 7");
   EXPECT_NE(run("SELECT getSetting('max_threads')"), "7\n");
