@@ -294,6 +294,37 @@ TEST_F(LogStoreTest, delete_before_moves_the_log_start_for_good) {
   EXPECT_EQ(store->find(kTp)->high_watermark(), Offset(40));
 }
 
+TEST_F(LogStoreTest, producer_goes_on_after_its_newest_batch_was_deleted_and_the_store_killed) {
+  const auto batch_of = [](int32_t sequence) {
+    return make_batch({std::string(400, 'x')},
+                      {.producer_id = 7, .epoch = 0, .sequence = sequence});
+  };
+  {
+    const auto store = open_store(options());
+    const auto log = create_partition(*store, kTp, {.segment_bytes = 500});
+    ASSERT_TRUE(append(*log, batch_of(0)).ok());
+    ASSERT_TRUE(store->checkpoint());
+    ASSERT_TRUE(append(*log, batch_of(1)).ok());
+    ASSERT_TRUE(append(*log, make_batch({std::string(400, 'y')})).ok());
+    ASSERT_EQ(log->segment_count(), 3U);
+    std::promise<void> moved;
+    log->delete_before(Offset(2), [&](const Result<Offset>& done) {
+      EXPECT_TRUE(done);
+      moved.set_value();
+    });
+    moved.get_future().wait();
+    await_removal(file("00000000000000000001.log"));
+  }
+  const auto store = open_store(options());
+  const auto log = store->find(kTp);
+  EXPECT_EQ(log->log_start(), Offset(2));
+  EXPECT_EQ(log->high_watermark(), Offset(3));
+  EXPECT_EQ(append(*log, batch_of(1)).status, AppendStatus::kDuplicate);
+  const auto next = append(*log, batch_of(2));
+  EXPECT_TRUE(next.ok()) << next.message;
+  EXPECT_EQ(next.base_offset, Offset(3));
+}
+
 TEST_F(LogStoreTest, retention_drops_old_closed_segments_only) {
   ManualClock clock;
   auto opts = options();

@@ -155,9 +155,11 @@ class PartitionRecovery {
         return rebuild_transaction_indexes(point);
       }
     } else if (input_.log_start >= point.offset) {
-      // Deleted after the point was written. What is left begins a later segment or is in the
-      // write-ahead log.
-      if (at != listing_.segments.end() && *at <= input_.log_start) next_ = *at;
+      // Deleted after the point was written. What its batches said of producers, epochs and
+      // transactions stands only in the write-ahead log, which is replayed in order: so whatever
+      // lies behind the point is written again from there.
+      for (; at != listing_.segments.end(); ++at) FRESHET_TRY(remove_segment(*at));
+      return rebuild_transaction_indexes(point);
     } else if (point.position > 0) {
       logger.error("segment is missing; its records are lost", kv("partition", input_.tp),
                    kv("file", segment_file_name(point.segment_base, ".log")),
