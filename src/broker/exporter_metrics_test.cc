@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 
 #include "broker/node_harness.h"
+#include "kafka/messages/offset_commit.h"
 
 namespace freshet::broker {
 namespace {

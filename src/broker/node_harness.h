@@ -17,6 +17,7 @@
 #include "broker/call.h"
 #include "broker/handlers/handlers.h"
 #include "broker/node.h"
+#include "kafka/messages/produce.h"
 #include "kafka/record_batch_builder.h"
 
 namespace freshet::broker {

@@ -1,5 +1,8 @@
 // DescribeAcls, CreateAcls and DeleteAcls as Apache Kafka answers them without an authorizer.
 #include "broker/handlers/handlers.h"
+#include "kafka/messages/create_acls.h"
+#include "kafka/messages/delete_acls.h"
+#include "kafka/messages/describe_acls.h"
 
 namespace freshet::broker {
 

@@ -1,3 +1,5 @@
+#include "kafka/messages/add_offsets_to_txn.h"
+
 #include "broker/handlers/handlers.h"
 #include "broker/handlers/transaction_errors.h"
 

@@ -1,3 +1,5 @@
+#include "kafka/messages/add_partitions_to_txn.h"
+
 #include "broker/handlers/handlers.h"
 #include "broker/handlers/transaction_errors.h"
 

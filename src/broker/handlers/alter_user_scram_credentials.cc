@@ -1,3 +1,5 @@
+#include "kafka/messages/alter_user_scram_credentials.h"
+
 #include <map>
 
 #include "broker/handlers/handlers.h"

@@ -1,3 +1,5 @@
+#include "kafka/messages/api_versions.h"
+
 #include <algorithm>
 
 #include "broker/handlers/handlers.h"

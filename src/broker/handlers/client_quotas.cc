@@ -7,6 +7,8 @@
 
 #include "broker/call.h"
 #include "broker/handlers/handlers.h"
+#include "kafka/messages/alter_client_quotas.h"
+#include "kafka/messages/describe_client_quotas.h"
 
 namespace freshet::broker {
 

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "broker/node_harness.h"
+#include "kafka/messages/all.h"
 
 namespace freshet::broker {
 namespace {

@@ -1,3 +1,5 @@
+#include "kafka/messages/create_partitions.h"
+
 #include <atomic>
 #include <map>
 #include <set>

@@ -1,3 +1,5 @@
+#include "kafka/messages/create_topics.h"
+
 #include <atomic>
 #include <set>
 

@@ -1,3 +1,5 @@
+#include "kafka/messages/delete_groups.h"
+
 #include <atomic>
 
 #include "broker/handlers/handlers.h"

@@ -1,5 +1,7 @@
 // DeleteRecords: the log begins at another offset from now on; the answer comes when that is
 // durable. Files go when no segment before the offset is left; what readers hold stays readable.
+#include "kafka/messages/delete_records.h"
+
 #include <atomic>
 
 #include "broker/handlers/handlers.h"

@@ -1,3 +1,5 @@
+#include "kafka/messages/describe_cluster.h"
+
 #include "broker/handlers/authorized_operations.h"
 #include "broker/handlers/handlers.h"
 

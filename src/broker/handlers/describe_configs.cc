@@ -1,3 +1,5 @@
+#include "kafka/messages/describe_configs.h"
+
 #include <algorithm>
 #include <utility>
 

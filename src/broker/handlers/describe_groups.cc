@@ -1,3 +1,5 @@
+#include "kafka/messages/describe_groups.h"
+
 #include "broker/handlers/answered_once.h"
 #include "broker/handlers/authorized_operations.h"
 #include "broker/handlers/handlers.h"

@@ -1,3 +1,5 @@
+#include "kafka/messages/describe_log_dirs.h"
+
 #include <filesystem>
 #include <set>
 

@@ -1,3 +1,5 @@
+#include "kafka/messages/describe_producers.h"
+
 #include <set>
 
 #include "broker/handlers/handlers.h"

@@ -1,3 +1,5 @@
+#include "kafka/messages/describe_quorum.h"
+
 #include "base/check.h"
 #include "broker/handlers/handlers.h"
 

@@ -1,3 +1,5 @@
+#include "kafka/messages/describe_topic_partitions.h"
+
 #include <algorithm>
 #include <set>
 

@@ -1,3 +1,5 @@
+#include "kafka/messages/describe_transactions.h"
+
 #include "broker/handlers/answered_once.h"
 #include "broker/handlers/handlers.h"
 

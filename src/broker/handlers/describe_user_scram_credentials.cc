@@ -1,3 +1,5 @@
+#include "kafka/messages/describe_user_scram_credentials.h"
+
 #include <set>
 
 #include "broker/handlers/handlers.h"

@@ -1,3 +1,5 @@
+#include "kafka/messages/elect_leaders.h"
+
 #include "broker/handlers/handlers.h"
 
 namespace freshet::broker {

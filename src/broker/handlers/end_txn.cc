@@ -1,3 +1,5 @@
+#include "kafka/messages/end_txn.h"
+
 #include "broker/handlers/handlers.h"
 #include "broker/handlers/transaction_errors.h"
 

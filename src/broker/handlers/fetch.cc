@@ -3,6 +3,8 @@
 // The answer goes out as soon as min_bytes are there, a partition has an error, or max_wait is
 // over. The first partition that has data always gives at least one whole batch, however large
 // (KIP-74), so a consumer cannot get stuck. Fetch sessions (KIP-227) are declined: session id 0.
+#include "kafka/messages/fetch.h"
+
 #include <algorithm>
 #include <atomic>
 

@@ -1,3 +1,5 @@
+#include "kafka/messages/find_coordinator.h"
+
 #include "broker/handlers/handlers.h"
 
 namespace freshet::broker {

@@ -5,6 +5,16 @@
 #include "broker/handlers/authorized_operations.h"
 #include "broker/node_harness.h"
 #include "kafka/consumer_protocol.h"
+#include "kafka/messages/delete_groups.h"
+#include "kafka/messages/describe_groups.h"
+#include "kafka/messages/heartbeat.h"
+#include "kafka/messages/join_group.h"
+#include "kafka/messages/leave_group.h"
+#include "kafka/messages/list_groups.h"
+#include "kafka/messages/offset_commit.h"
+#include "kafka/messages/offset_delete.h"
+#include "kafka/messages/offset_fetch.h"
+#include "kafka/messages/sync_group.h"
 
 namespace freshet::broker {
 namespace {

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <iterator>
 
+#include "kafka/messages/all.h"
+
 namespace freshet::broker {
 
 namespace {

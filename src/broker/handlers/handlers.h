@@ -8,7 +8,57 @@
 
 #include "broker/call.h"
 #include "kafka/api.h"
-#include "kafka/messages/all.h"
+
+// Declared only: a source that answers one API need not know the messages of all others.
+namespace freshet::kafka {
+struct AddOffsetsToTxnRequest;
+struct AddPartitionsToTxnRequest;
+struct AlterClientQuotasRequest;
+struct AlterConfigsRequest;
+struct AlterUserScramCredentialsRequest;
+struct ApiVersionsRequest;
+struct CreateAclsRequest;
+struct CreatePartitionsRequest;
+struct CreateTopicsRequest;
+struct DeleteAclsRequest;
+struct DeleteGroupsRequest;
+struct DeleteRecordsRequest;
+struct DeleteTopicsRequest;
+struct DescribeAclsRequest;
+struct DescribeClientQuotasRequest;
+struct DescribeClusterRequest;
+struct DescribeConfigsRequest;
+struct DescribeGroupsRequest;
+struct DescribeLogDirsRequest;
+struct DescribeProducersRequest;
+struct DescribeQuorumRequest;
+struct DescribeTopicPartitionsRequest;
+struct DescribeTransactionsRequest;
+struct DescribeUserScramCredentialsRequest;
+struct ElectLeadersRequest;
+struct EndTxnRequest;
+struct FetchRequest;
+struct FindCoordinatorRequest;
+struct HeartbeatRequest;
+struct IncrementalAlterConfigsRequest;
+struct InitProducerIdRequest;
+struct JoinGroupRequest;
+struct LeaveGroupRequest;
+struct ListGroupsRequest;
+struct ListOffsetsRequest;
+struct ListPartitionReassignmentsRequest;
+struct ListTransactionsRequest;
+struct MetadataRequest;
+struct OffsetCommitRequest;
+struct OffsetDeleteRequest;
+struct OffsetFetchRequest;
+struct OffsetForLeaderEpochRequest;
+struct ProduceRequest;
+struct SaslAuthenticateRequest;
+struct SaslHandshakeRequest;
+struct SyncGroupRequest;
+struct TxnOffsetCommitRequest;
+}  // namespace freshet::kafka
 
 namespace freshet::broker {
 

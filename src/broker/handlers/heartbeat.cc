@@ -1,3 +1,5 @@
+#include "kafka/messages/heartbeat.h"
+
 #include "broker/handlers/handlers.h"
 
 namespace freshet::broker {

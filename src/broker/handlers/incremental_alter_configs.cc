@@ -1,3 +1,5 @@
+#include "kafka/messages/incremental_alter_configs.h"
+
 #include "broker/handlers/config_alteration.h"
 #include "broker/handlers/handlers.h"
 

@@ -1,3 +1,5 @@
+#include "kafka/messages/init_producer_id.h"
+
 #include "broker/handlers/handlers.h"
 #include "broker/handlers/transaction_errors.h"
 #include "observe/log.h"

@@ -1,3 +1,5 @@
+#include "kafka/messages/join_group.h"
+
 #include "broker/groups/member_id.h"
 #include "broker/handlers/handlers.h"
 

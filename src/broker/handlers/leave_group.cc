@@ -1,3 +1,5 @@
+#include "kafka/messages/leave_group.h"
+
 #include "broker/handlers/handlers.h"
 
 namespace freshet::broker {

@@ -1,3 +1,5 @@
+#include "kafka/messages/list_groups.h"
+
 #include <algorithm>
 
 #include "broker/handlers/handlers.h"

@@ -1,3 +1,5 @@
+#include "kafka/messages/list_offsets.h"
+
 #include <map>
 
 #include "broker/handlers/handlers.h"

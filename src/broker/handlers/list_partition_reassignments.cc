@@ -1,3 +1,5 @@
+#include "kafka/messages/list_partition_reassignments.h"
+
 #include "broker/handlers/handlers.h"
 
 namespace freshet::broker {

@@ -1,3 +1,5 @@
+#include "kafka/messages/list_transactions.h"
+
 #include <algorithm>
 #include <boost/regex.hpp>
 

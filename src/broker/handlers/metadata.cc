@@ -1,3 +1,5 @@
+#include "kafka/messages/metadata.h"
+
 #include <atomic>
 #include <utility>
 

@@ -1,3 +1,5 @@
+#include "kafka/messages/offset_commit.h"
+
 #include <algorithm>
 
 #include "broker/handlers/handlers.h"

@@ -1,3 +1,5 @@
+#include "kafka/messages/offset_delete.h"
+
 #include "broker/handlers/handlers.h"
 
 namespace freshet::broker {

@@ -1,3 +1,5 @@
+#include "kafka/messages/offset_fetch.h"
+
 #include <atomic>
 #include <set>
 

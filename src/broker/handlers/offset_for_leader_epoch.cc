@@ -1,3 +1,5 @@
+#include "kafka/messages/offset_for_leader_epoch.h"
+
 #include "broker/handlers/handlers.h"
 #include "broker/handlers/leader_epoch_check.h"
 

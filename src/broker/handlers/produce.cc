@@ -1,5 +1,7 @@
 // Produce: checks each batch on the connection's thread, appends it from the frame it came in, and
 // answers when all of them are durable.
+#include "kafka/messages/produce.h"
+
 #include <atomic>
 
 #include "broker/handlers/handlers.h"

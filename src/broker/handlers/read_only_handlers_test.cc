@@ -5,6 +5,24 @@
 
 #include "broker/handlers/authorized_operations.h"
 #include "broker/node_harness.h"
+#include "kafka/messages/create_acls.h"
+#include "kafka/messages/delete_acls.h"
+#include "kafka/messages/describe_acls.h"
+#include "kafka/messages/describe_client_quotas.h"
+#include "kafka/messages/describe_cluster.h"
+#include "kafka/messages/describe_configs.h"
+#include "kafka/messages/describe_groups.h"
+#include "kafka/messages/describe_log_dirs.h"
+#include "kafka/messages/describe_producers.h"
+#include "kafka/messages/describe_quorum.h"
+#include "kafka/messages/describe_topic_partitions.h"
+#include "kafka/messages/describe_transactions.h"
+#include "kafka/messages/elect_leaders.h"
+#include "kafka/messages/list_offsets.h"
+#include "kafka/messages/list_partition_reassignments.h"
+#include "kafka/messages/metadata.h"
+#include "kafka/messages/offset_fetch.h"
+#include "kafka/messages/offset_for_leader_epoch.h"
 
 namespace freshet::broker {
 namespace {

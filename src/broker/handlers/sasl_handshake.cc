@@ -1,3 +1,5 @@
+#include "kafka/messages/sasl_handshake.h"
+
 #include "broker/handlers/handlers.h"
 
 namespace freshet::broker {

@@ -1,6 +1,10 @@
 #include <gmock/gmock.h>
 
 #include "broker/node_harness.h"
+#include "kafka/messages/alter_user_scram_credentials.h"
+#include "kafka/messages/describe_user_scram_credentials.h"
+#include "kafka/messages/sasl_authenticate.h"
+#include "kafka/messages/sasl_handshake.h"
 
 namespace freshet::broker {
 namespace {

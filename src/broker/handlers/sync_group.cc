@@ -1,3 +1,5 @@
+#include "kafka/messages/sync_group.h"
+
 #include "broker/handlers/handlers.h"
 
 namespace freshet::broker {

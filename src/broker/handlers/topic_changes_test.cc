@@ -3,6 +3,12 @@
 #include <gtest/gtest.h>
 
 #include "broker/node_harness.h"
+#include "kafka/messages/alter_configs.h"
+#include "kafka/messages/create_partitions.h"
+#include "kafka/messages/delete_records.h"
+#include "kafka/messages/describe_configs.h"
+#include "kafka/messages/incremental_alter_configs.h"
+#include "kafka/messages/list_offsets.h"
 
 namespace freshet::broker {
 namespace {

@@ -4,6 +4,13 @@
 
 #include "broker/handlers/authorized_operations.h"
 #include "broker/node_harness.h"
+#include "kafka/messages/create_partitions.h"
+#include "kafka/messages/create_topics.h"
+#include "kafka/messages/delete_topics.h"
+#include "kafka/messages/describe_producers.h"
+#include "kafka/messages/incremental_alter_configs.h"
+#include "kafka/messages/metadata.h"
+#include "kafka/messages/txn_offset_commit.h"
 
 namespace freshet::broker {
 namespace {

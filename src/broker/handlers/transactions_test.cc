@@ -4,6 +4,21 @@
 
 #include "broker/node_harness.h"
 #include "broker/transactions/transaction_schema.h"
+#include "kafka/messages/add_offsets_to_txn.h"
+#include "kafka/messages/add_partitions_to_txn.h"
+#include "kafka/messages/delete_topics.h"
+#include "kafka/messages/describe_producers.h"
+#include "kafka/messages/describe_transactions.h"
+#include "kafka/messages/end_txn.h"
+#include "kafka/messages/fetch.h"
+#include "kafka/messages/init_producer_id.h"
+#include "kafka/messages/join_group.h"
+#include "kafka/messages/list_offsets.h"
+#include "kafka/messages/list_transactions.h"
+#include "kafka/messages/offset_commit.h"
+#include "kafka/messages/offset_fetch.h"
+#include "kafka/messages/produce.h"
+#include "kafka/messages/txn_offset_commit.h"
 #include "kafka/transaction_marker.h"
 
 namespace freshet::broker {

@@ -1,3 +1,5 @@
+#include "kafka/messages/txn_offset_commit.h"
+
 #include "broker/handlers/handlers.h"
 
 namespace freshet::broker {

@@ -11,6 +11,15 @@
 
 #include "broker/node_harness.h"
 #include "broker/power_cut/history.h"
+#include "kafka/messages/add_offsets_to_txn.h"
+#include "kafka/messages/add_partitions_to_txn.h"
+#include "kafka/messages/end_txn.h"
+#include "kafka/messages/fetch.h"
+#include "kafka/messages/init_producer_id.h"
+#include "kafka/messages/offset_commit.h"
+#include "kafka/messages/offset_fetch.h"
+#include "kafka/messages/produce.h"
+#include "kafka/messages/txn_offset_commit.h"
 #include "kafka/record_iterator.h"
 #include "kafka/transaction_marker.h"
 

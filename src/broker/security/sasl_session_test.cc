@@ -5,6 +5,7 @@
 #include "broker/node_harness.h"
 #include "broker/security/scram_test_client.h"
 #include "kafka/messages/api_versions.h"
+#include "kafka/messages/metadata.h"
 #include "kafka/messages/sasl_authenticate.h"
 #include "kafka/messages/sasl_handshake.h"
 
