@@ -189,6 +189,10 @@ class NodeHarness : public testing::Test {
     const auto response = ask<kafka::ProduceResponse>(produce_request(topic, bytes), version);
     return response.responses.at(0).partition_responses.at(0);
   }
+  /// False: the node did not want to hear nothing for so long before the deadline.
+  bool await_muted(int64_t wait_ms) {
+    return loop_.run_until([&] { return muted_.count() >= wait_ms; });
+  }
   [[nodiscard]] int64_t now_ms() const { return clock_.wall().time_since_epoch().count(); }
 
   BrokerOptions options_;
@@ -196,9 +200,13 @@ class NodeHarness : public testing::Test {
   ManualClock clock_;
   MetricRegistry metrics_;
   ManualLoop loop_;
-  Millis muted_{0};  // for how long the node wanted to hear nothing from the client, in all
-  std::shared_ptr<CallClient> client_ = std::make_shared<CallClient>(
-      CallClient{.host = "/127.0.0.1", .mute = [this](Millis wait) { muted_ += wait; }});
+  // For how long the node wanted to hear nothing from the client, in all. An answer may be here
+  // before this is: await_muted().
+  Millis muted_{0};
+  std::shared_ptr<CallClient> client_ =
+      std::make_shared<CallClient>(CallClient{.host = "/127.0.0.1", .mute = [this](Millis wait) {
+                                                loop_.post([this, wait] { muted_ += wait; });
+                                              }});
   std::unique_ptr<Node> node_;
   std::string last_frame_;  // what the records of the last response point into
   int32_t correlation_ = 0;
