@@ -26,7 +26,7 @@ Refusal check_user(const UserStore& users, const std::string& user, int8_t mecha
     return {ErrorCode::kUnacceptableCredential,
             fmt::format("Username of {} bytes, expected at most {}", user.size(), kUserBytesMax)};
   }
-  if (!scram_mechanism_of(mechanism)) {
+  if (!kafka::scram_mechanism_of(mechanism)) {
     return {ErrorCode::kUnsupportedSaslMechanism, "Unknown SCRAM mechanism"};
   }
   if (users.is_declared(user)) {
@@ -40,7 +40,7 @@ Refusal check_deletion(const UserStore& users,
                        const kafka::AlterUserScramCredentialsRequest::Deletion& deletion) {
   Refusal refusal = check_user(users, deletion.name, deletion.mechanism);
   if (refusal.code == ErrorCode::kNone &&
-      !users.find(deletion.name, *scram_mechanism_of(deletion.mechanism))) {
+      !users.find(deletion.name, *kafka::scram_mechanism_of(deletion.mechanism))) {
     return {ErrorCode::kResourceNotFound,
             "Attempt to delete a user credential that does not exist"};
   }
@@ -54,13 +54,13 @@ Refusal check_upsertion(const UserStore& users,
   const auto unacceptable = [](std::string why) {
     return Refusal{ErrorCode::kUnacceptableCredential, std::move(why)};
   };
-  if (upsertion.iterations < kScramIterationsMin) return unacceptable("Too few iterations");
-  if (upsertion.iterations > kScramIterationsMax) return unacceptable("Too many iterations");
+  if (upsertion.iterations < kafka::kScramIterationsMin) return unacceptable("Too few iterations");
+  if (upsertion.iterations > kafka::kScramIterationsMax) return unacceptable("Too many iterations");
   if (upsertion.salt.empty() || upsertion.salt.size() > kSaltBytesMax) {
     return unacceptable(
         fmt::format("Salt of {} bytes, expected 1 to {}", upsertion.salt.size(), kSaltBytesMax));
   }
-  const size_t key_bytes = scram_key_bytes(*scram_mechanism_of(upsertion.mechanism));
+  const size_t key_bytes = kafka::scram_key_bytes(*kafka::scram_mechanism_of(upsertion.mechanism));
   if (upsertion.salted_password.size() != key_bytes) {
     return unacceptable(fmt::format("Salted password of {} bytes, expected {}",
                                     upsertion.salted_password.size(), key_bytes));
@@ -98,14 +98,15 @@ void handle_alter_user_scram_credentials(CallPtr call,
   std::vector<UserChange> changes;
   for (const auto& deletion : request.deletions) {
     if (!accepted(deletion.name)) continue;
-    changes.push_back({deletion.name, *scram_mechanism_of(deletion.mechanism), std::nullopt});
+    changes.push_back(
+        {deletion.name, *kafka::scram_mechanism_of(deletion.mechanism), std::nullopt});
   }
   for (auto& upsertion : request.upsertions) {
     if (!accepted(upsertion.name)) continue;
-    const ScramMechanism mechanism = *scram_mechanism_of(upsertion.mechanism);
+    const kafka::ScramMechanism mechanism = *kafka::scram_mechanism_of(upsertion.mechanism);
     changes.push_back({upsertion.name, mechanism,
-                       scram_credential(mechanism, std::move(upsertion.salt), upsertion.iterations,
-                                        upsertion.salted_password)});
+                       kafka::scram_credential(mechanism, std::move(upsertion.salt),
+                                               upsertion.iterations, upsertion.salted_password)});
   }
   Response response;
   for (auto& [user, outcome] : outcomes) {

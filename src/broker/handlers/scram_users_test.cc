@@ -27,8 +27,8 @@ class ScramUsers : public NodeHarness {
   static AlterRequest::Upsertion upsertion(const std::string& user, const std::string& password,
                                            int8_t mechanism = 1, int32_t iterations = 4096) {
     return {user, mechanism, iterations, "salt",
-            scram_salted_password(static_cast<ScramMechanism>(mechanism), password, "salt",
-                                  iterations)};
+            kafka::scram_salted_password(static_cast<kafka::ScramMechanism>(mechanism), password,
+                                         "salt", iterations)};
   }
   AlterResponse::Result alter(const AlterRequest::Upsertion& upsertion) {
     AlterRequest request;
@@ -65,7 +65,7 @@ TEST_F(ScramUsers, are_made_changed_and_deleted_durably) {
   request.deletions = {{"ada", 1}};
   EXPECT_EQ(ask<AlterResponse>(request, 0).results.at(0).error_code, ErrorCode::kNone);
   reopen();
-  EXPECT_EQ(users().find("ada", ScramMechanism::kSha256), std::nullopt);
+  EXPECT_EQ(users().find("ada", kafka::ScramMechanism::kSha256), std::nullopt);
   EXPECT_TRUE(users().check_password("ada", "two"));
 }
 
@@ -116,7 +116,7 @@ TEST_F(ScramUsers, bad_changes_are_refused_for_their_user_only) {
     EXPECT_EQ(result.error_code,
               result.user == "x" ? ErrorCode::kDuplicateResource : ErrorCode::kResourceNotFound);
   }
-  EXPECT_EQ(users().find("x", ScramMechanism::kSha256), std::nullopt);
+  EXPECT_EQ(users().find("x", kafka::ScramMechanism::kSha256), std::nullopt);
   EXPECT_TRUE(users().check_password("declared", "secret"));
 }
 

@@ -5,8 +5,8 @@
 #include <algorithm>
 #include <charconv>
 
-#include "broker/security/base64.h"
 #include "broker/security/user_store.h"
+#include "kafka/scram/base64.h"
 
 namespace freshet::broker {
 
@@ -61,9 +61,9 @@ std::unique_ptr<SaslExchange> SaslExchange::make(SaslMechanism mechanism, const 
     case SaslMechanism::kPlain:
       return std::make_unique<PlainExchange>(users);
     case SaslMechanism::kScramSha256:
-      return std::make_unique<ScramExchange>(ScramMechanism::kSha256, users);
+      return std::make_unique<ScramExchange>(kafka::ScramMechanism::kSha256, users);
     case SaslMechanism::kScramSha512:
-      return std::make_unique<ScramExchange>(ScramMechanism::kSha512, users);
+      return std::make_unique<ScramExchange>(kafka::ScramMechanism::kSha512, users);
   }
   return nullptr;
 }
@@ -142,12 +142,12 @@ Result<ScramClientFinal> parse_scram_client_final(std::string_view message) {
   if (proof_at == message.npos) return bad("has no proof");
   ScramClientFinal out;
   out.without_proof = message.substr(0, proof_at);
-  auto proof = from_base64(message.substr(proof_at + 3));
+  auto proof = kafka::from_base64(message.substr(proof_at + 3));
   if (!proof) return bad("has a proof that is not base64");
   out.proof = std::move(*proof);
   std::string_view rest = out.without_proof;
   const auto binding = take_attribute(rest, 'c');
-  auto decoded = binding ? from_base64(*binding) : std::nullopt;
+  auto decoded = binding ? kafka::from_base64(*binding) : std::nullopt;
   if (!decoded) return bad("has no channel binding in base64");
   out.channel_binding = std::move(*decoded);
   const auto nonce = take_attribute(rest, 'r');
@@ -177,9 +177,9 @@ Result<SaslStep> ScramExchange::first(std::string_view token) {
   auto found = users_.find(client_first_.user, mechanism_);
   known_ = found.has_value();
   credential_ = found ? std::move(*found) : users_.stand_in(client_first_.user, mechanism_);
-  nonce_ = to_base64(random_bytes(kServerNonceBytes));
+  nonce_ = kafka::to_base64(kafka::random_bytes(kServerNonceBytes));
   server_first_ = fmt::format("r={}{},s={},i={}", client_first_.nonce, nonce_,
-                              to_base64(credential_.salt), credential_.iterations);
+                              kafka::to_base64(credential_.salt), credential_.iterations);
   state_ = State::kFinal;
   return SaslStep{.token = server_first_, .accepted = false, .user = {}};
 }
@@ -193,18 +193,19 @@ Result<SaslStep> ScramExchange::last(std::string_view token) {
   }
   const std::string signed_text =
       client_first_.bare + "," + server_first_ + "," + message.without_proof;
-  const std::string client_signature = scram_hmac(mechanism_, credential_.stored_key, signed_text);
+  const std::string client_signature =
+      kafka::scram_hmac(mechanism_, credential_.stored_key, signed_text);
   if (message.proof.size() != client_signature.size()) {
     return wrong_credentials(client_first_.user);
   }
   const std::string client_key = exclusive_or(message.proof, client_signature);
-  const bool right =
-      equal_in_constant_time(scram_hash(mechanism_, client_key), credential_.stored_key);
+  const bool right = kafka::equal_in_constant_time(kafka::scram_hash(mechanism_, client_key),
+                                                   credential_.stored_key);
   if (!right || !known_) return wrong_credentials(client_first_.user);
-  return SaslStep{
-      .token = "v=" + to_base64(scram_hmac(mechanism_, credential_.server_key, signed_text)),
-      .accepted = true,
-      .user = client_first_.user};
+  return SaslStep{.token = "v=" + kafka::to_base64(kafka::scram_hmac(
+                                      mechanism_, credential_.server_key, signed_text)),
+                  .accepted = true,
+                  .user = client_first_.user};
 }
 
 }  // namespace freshet::broker

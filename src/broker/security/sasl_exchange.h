@@ -26,7 +26,7 @@
 
 #include "base/error.h"
 #include "broker/security/sasl_mechanism.h"
-#include "broker/security/scram_keys.h"
+#include "kafka/scram/scram_keys.h"
 
 namespace freshet::broker {
 
@@ -90,7 +90,7 @@ Result<ScramClientFinal> parse_scram_client_final(std::string_view message);
 
 class ScramExchange final : public SaslExchange {
  public:
-  ScramExchange(ScramMechanism mechanism, const UserStore& users)
+  ScramExchange(kafka::ScramMechanism mechanism, const UserStore& users)
       : mechanism_(mechanism), users_(users) {}
   Result<SaslStep> step(std::string_view token) override;
 
@@ -100,13 +100,13 @@ class ScramExchange final : public SaslExchange {
   Result<SaslStep> first(std::string_view token);
   Result<SaslStep> last(std::string_view token);
 
-  const ScramMechanism mechanism_;
+  const kafka::ScramMechanism mechanism_;
   const UserStore& users_;
   State state_ = State::kFirst;
   ScramClientFirst client_first_;
   std::string server_first_;
   std::string nonce_;  // our part of it
-  ScramCredential credential_;
+  kafka::ScramCredential credential_;
   bool known_ = false;
 };
 

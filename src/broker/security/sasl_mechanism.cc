@@ -1,6 +1,6 @@
 #include "broker/security/sasl_mechanism.h"
 
-#include "broker/security/scram_keys.h"
+#include "kafka/scram/scram_keys.h"
 
 namespace freshet::broker {
 
@@ -9,9 +9,9 @@ std::string_view sasl_mechanism_name(SaslMechanism mechanism) {
     case SaslMechanism::kPlain:
       return "PLAIN";
     case SaslMechanism::kScramSha256:
-      return scram_mechanism_name(ScramMechanism::kSha256);
+      return kafka::scram_mechanism_name(kafka::ScramMechanism::kSha256);
     case SaslMechanism::kScramSha512:
-      return scram_mechanism_name(ScramMechanism::kSha512);
+      return kafka::scram_mechanism_name(kafka::ScramMechanism::kSha512);
   }
   return {};
 }

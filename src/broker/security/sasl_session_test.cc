@@ -23,6 +23,17 @@ std::string plain(const std::string& user, const std::string& password) {
   return std::string(kZero) + user + std::string(kZero) + password;
 }
 
+// The exchange printed in RFC 7677 section 3.
+TEST(ScramTestClient, agrees_with_the_example_of_rfc_7677) {
+  ScramTestClient client(kafka::ScramMechanism::kSha256, "user", "pencil", "rOprNGfwEbeRWgbNEkqO");
+  EXPECT_EQ(client.first(), "n,,n=user,r=rOprNGfwEbeRWgbNEkqO");
+  EXPECT_EQ(client.last("r=rOprNGfwEbeRWgbNEkqO%hvYDpWUa2RaTCAfuxFIlj)hNlF$k0,"
+                        "s=W22ZaJ0SNY7soEsUEjb6gQ==,i=4096"),
+            "c=biws,r=rOprNGfwEbeRWgbNEkqO%hvYDpWUa2RaTCAfuxFIlj)hNlF$k0,"
+            "p=dHzbZapWIk4jUhN+Ute9ytag9zjfMHgsqmmiz7AndVQ=");
+  EXPECT_TRUE(client.trusts("v=6rriTRBi23WpRR/wtup+mMhUZUn/dB5nLTJRsjl95G4="));
+}
+
 class SaslSessionTest : public NodeHarness {
  protected:
   SaslSessionTest() {
@@ -82,9 +93,9 @@ TEST_F(SaslSessionTest, plain_lets_the_right_password_in_at_every_version) {
 }
 
 TEST_F(SaslSessionTest, scram_proves_both_sides) {
-  for (const ScramMechanism mechanism : kScramMechanisms) {
+  for (const kafka::ScramMechanism mechanism : kafka::kScramMechanisms) {
     SaslSession session = make();
-    const std::string name(scram_mechanism_name(mechanism));
+    const std::string name(kafka::scram_mechanism_name(mechanism));
     EXPECT_THAT(shake(session, name).mechanisms,
                 ElementsAre("PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"));
     ScramTestClient client(mechanism, "ada", "love, lace=1");
@@ -101,7 +112,7 @@ TEST_F(SaslSessionTest, a_handshake_of_version_0_is_followed_by_bare_tokens) {
   SaslSession session = make();
   shake(session, "SCRAM-SHA-256", 0);
   ASSERT_EQ(session.state(), State::kRawTokens);
-  ScramTestClient client(ScramMechanism::kSha256, "bob", "builder");
+  ScramTestClient client(kafka::ScramMechanism::kSha256, "bob", "builder");
   const std::string first = session.step(client.first());
   EXPECT_EQ(load_be<int32_t>(first.data()), static_cast<int32_t>(first.size()) - 4);
   const std::string last = session.step(client.last(first.substr(4)));
@@ -122,9 +133,9 @@ TEST_F(SaslSessionTest, wrong_password_and_unknown_user_look_the_same) {
       shake(session, mechanism);
       std::string token = plain(user, "wrong");
       if (mechanism != "PLAIN") {
-        ScramTestClient client(
-            mechanism == "SCRAM-SHA-256" ? ScramMechanism::kSha256 : ScramMechanism::kSha512, user,
-            "wrong");
+        ScramTestClient client(mechanism == "SCRAM-SHA-256" ? kafka::ScramMechanism::kSha256
+                                                            : kafka::ScramMechanism::kSha512,
+                               user, "wrong");
         const auto first = authenticate(session, client.first());
         EXPECT_EQ(first.error_code, ErrorCode::kNone);
         token = client.last(first.auth_bytes);
@@ -148,7 +159,7 @@ TEST_F(SaslSessionTest, an_unknown_user_has_the_same_salt_at_every_try_and_after
   const auto salt_of = [&](const std::string& user) {
     SaslSession session = make();
     shake(session, "SCRAM-SHA-256");
-    ScramTestClient client(ScramMechanism::kSha256, user, "x");
+    ScramTestClient client(kafka::ScramMechanism::kSha256, user, "x");
     client.last(authenticate(session, client.first()).auth_bytes);
     return client.salt;
   };
@@ -234,7 +245,7 @@ TEST_F(SaslSessionTest, the_last_scram_message_must_belong_to_the_first) {
   const auto try_with = [&](const std::function<std::string(const std::string&)>& change) {
     SaslSession session = make();
     shake(session, "SCRAM-SHA-256");
-    ScramTestClient client(ScramMechanism::kSha256, "ada", "love, lace=1");
+    ScramTestClient client(kafka::ScramMechanism::kSha256, "ada", "love, lace=1");
     const std::string last = client.last(authenticate(session, client.first()).auth_bytes);
     return authenticate(session, change(last)).error_code;
   };

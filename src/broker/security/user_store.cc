@@ -22,9 +22,9 @@ constexpr size_t kSecretBytes = 32;
 constexpr size_t kSaltBytes = 16;
 constexpr int16_t kRecordVersion = 1;
 
-using UserKey = std::pair<std::string, ScramMechanism>;
+using UserKey = std::pair<std::string, kafka::ScramMechanism>;
 
-std::string log_key(const std::string& user, ScramMechanism mechanism) {
+std::string log_key(const std::string& user, kafka::ScramMechanism mechanism) {
   return fmt::format("{}{}/{}", kPrefix, static_cast<int>(mechanism), user);
 }
 
@@ -32,14 +32,14 @@ std::string log_key(const std::string& user, ScramMechanism mechanism) {
 std::optional<UserKey> parse_log_key(std::string_view key) {
   if (!key.starts_with(kPrefix) || key.size() < kPrefix.size() + 2) return std::nullopt;
   key.remove_prefix(kPrefix.size());
-  const auto mechanism = scram_mechanism_of(static_cast<int8_t>(key[0] - '0'));
+  const auto mechanism = kafka::scram_mechanism_of(static_cast<int8_t>(key[0] - '0'));
   if (!mechanism || key[1] != '/') return std::nullopt;
   return UserKey{std::string(key.substr(2)), *mechanism};
 }
 
 }  // namespace
 
-std::string encode_scram_credential(const ScramCredential& credential) {
+std::string encode_scram_credential(const kafka::ScramCredential& credential) {
   return FieldWriter()
       .put(kRecordVersion)
       .put(credential.iterations)
@@ -49,37 +49,38 @@ std::string encode_scram_credential(const ScramCredential& credential) {
       .take();
 }
 
-Result<ScramCredential> decode_scram_credential(ScramMechanism mechanism, std::string_view bytes) {
+Result<kafka::ScramCredential> decode_scram_credential(kafka::ScramMechanism mechanism,
+                                                       std::string_view bytes) {
   FieldReader in(bytes);
   if (const auto version = in.get<int16_t>(); version != kRecordVersion) {
     return fail(Errc::kCorrupt, "a user record has version {}, expected {}", version,
                 kRecordVersion);
   }
-  ScramCredential out;
+  kafka::ScramCredential out;
   out.iterations = in.get<int32_t>();
   out.salt = in.get_string();
   out.stored_key = in.get_string();
   out.server_key = in.get_string();
-  const size_t key_bytes = scram_key_bytes(mechanism);
-  if (!in.ok() || out.iterations < kScramIterationsMin || out.iterations > kScramIterationsMax ||
-      out.salt.empty() || out.stored_key.size() != key_bytes ||
-      out.server_key.size() != key_bytes) {
+  const size_t key_bytes = kafka::scram_key_bytes(mechanism);
+  if (!in.ok() || out.iterations < kafka::kScramIterationsMin ||
+      out.iterations > kafka::kScramIterationsMax || out.salt.empty() ||
+      out.stored_key.size() != key_bytes || out.server_key.size() != key_bytes) {
     return fail(Errc::kCorrupt, "a user record of {} bytes does not hold the keys of {}",
-                bytes.size(), scram_mechanism_name(mechanism));
+                bytes.size(), kafka::scram_mechanism_name(mechanism));
   }
   return out;
 }
 
 struct UserStore::State {
-  std::string secret;                                 // constant after open
-  std::map<UserKey, ScramCredential> declared;        // constant after open
-  std::set<std::string, std::less<>> declared_names;  // constant after open
+  std::string secret;                                  // constant after open
+  std::map<UserKey, kafka::ScramCredential> declared;  // constant after open
+  std::set<std::string, std::less<>> declared_names;   // constant after open
   mutable std::shared_mutex mutex;
-  std::map<UserKey, ScramCredential> stored;  // guarded by mutex
+  std::map<UserKey, kafka::ScramCredential> stored;  // guarded by mutex
 
-  [[nodiscard]] std::string salt_for(std::string_view user, ScramMechanism mechanism) const {
+  [[nodiscard]] std::string salt_for(std::string_view user, kafka::ScramMechanism mechanism) const {
     const std::string text = fmt::format("salt/{}/{}", static_cast<int>(mechanism), user);
-    return scram_hmac(ScramMechanism::kSha256, secret, text).substr(0, kSaltBytes);
+    return kafka::scram_hmac(kafka::ScramMechanism::kSha256, secret, text).substr(0, kSaltBytes);
   }
 };
 
@@ -94,7 +95,7 @@ Result<std::unique_ptr<UserStore>> UserStore::open(KeyedLog& meta,
   if (auto secret = meta.get(kSecretKey)) {
     state->secret = std::move(*secret);
   } else {
-    state->secret = random_bytes(kSecretBytes);
+    state->secret = kafka::random_bytes(kSecretBytes);
     FRESHET_TRY_CONTEXT(meta.write({{std::string(kSecretKey), state->secret}}), "users");
   }
   Result<void> read;
@@ -111,13 +112,13 @@ Result<std::unique_ptr<UserStore>> UserStore::open(KeyedLog& meta,
   FRESHET_TRY_CONTEXT(std::move(read), "users");
   for (const DeclaredUser& user : declared) {
     state->declared_names.insert(user.name);
-    for (const ScramMechanism mechanism : kScramMechanisms) {
+    for (const kafka::ScramMechanism mechanism : kafka::kScramMechanisms) {
       std::string salt = state->salt_for(user.name, mechanism);
-      const std::string salted =
-          scram_salted_password(mechanism, user.password.reveal(), salt, kScramIterationsMin);
+      const std::string salted = kafka::scram_salted_password(mechanism, user.password.reveal(),
+                                                              salt, kafka::kScramIterationsMin);
       state->declared.emplace(
           UserKey{user.name, mechanism},
-          scram_credential(mechanism, std::move(salt), kScramIterationsMin, salted));
+          kafka::scram_credential(mechanism, std::move(salt), kafka::kScramIterationsMin, salted));
     }
     for (const auto& [key, credential] : state->stored) {
       if (key.first != user.name) continue;
@@ -131,8 +132,8 @@ Result<std::unique_ptr<UserStore>> UserStore::open(KeyedLog& meta,
   return std::unique_ptr<UserStore>(new UserStore(meta, std::move(state)));
 }
 
-std::optional<ScramCredential> UserStore::find(const std::string& user,
-                                               ScramMechanism mechanism) const {
+std::optional<kafka::ScramCredential> UserStore::find(const std::string& user,
+                                                      kafka::ScramMechanism mechanism) const {
   const UserKey key{user, mechanism};
   if (const auto it = state_->declared.find(key); it != state_->declared.end()) return it->second;
   const std::shared_lock lock(state_->mutex);
@@ -141,27 +142,31 @@ std::optional<ScramCredential> UserStore::find(const std::string& user,
   return it->second;
 }
 
-ScramCredential UserStore::stand_in(std::string_view user, ScramMechanism mechanism) const {
+kafka::ScramCredential UserStore::stand_in(std::string_view user,
+                                           kafka::ScramMechanism mechanism) const {
   std::string salt = state_->salt_for(user, mechanism);
-  const std::string keys = scram_hmac(mechanism, state_->secret, fmt::format("keys/{}", user));
+  const std::string keys =
+      kafka::scram_hmac(mechanism, state_->secret, fmt::format("keys/{}", user));
   return {.salt = std::move(salt),
           .stored_key = keys,
           .server_key = keys,
-          .iterations = kScramIterationsMin};
+          .iterations = kafka::kScramIterationsMin};
 }
 
 bool UserStore::check_password(const std::string& user, std::string_view password) const {
-  auto mechanism = ScramMechanism::kSha256;
+  auto mechanism = kafka::ScramMechanism::kSha256;
   auto credential = find(user, mechanism);
   if (!credential) {
-    if ((credential = find(user, ScramMechanism::kSha512))) mechanism = ScramMechanism::kSha512;
+    if ((credential = find(user, kafka::ScramMechanism::kSha512)))
+      mechanism = kafka::ScramMechanism::kSha512;
   }
   const bool known = credential.has_value();
   if (!known) credential = stand_in(user, mechanism);
   const std::string salted =
-      scram_salted_password(mechanism, password, credential->salt, credential->iterations);
-  const bool right = equal_in_constant_time(
-      scram_credential(mechanism, credential->salt, credential->iterations, salted).stored_key,
+      kafka::scram_salted_password(mechanism, password, credential->salt, credential->iterations);
+  const bool right = kafka::equal_in_constant_time(
+      kafka::scram_credential(mechanism, credential->salt, credential->iterations, salted)
+          .stored_key,
       credential->stored_key);
   return right && known;
 }

@@ -22,20 +22,20 @@
 
 #include "base/error.h"
 #include "broker/security/listener_security.h"
-#include "broker/security/scram_keys.h"
 #include "broker/storage/keyed_log.h"
+#include "kafka/scram/scram_keys.h"
 
 namespace freshet::broker {
 
 struct UserChange {
   std::string user;
-  ScramMechanism mechanism;
-  std::optional<ScramCredential> credential;  // none: taken away
+  kafka::ScramMechanism mechanism;
+  std::optional<kafka::ScramCredential> credential;  // none: taken away
 };
 
 class UserStore {
  public:
-  using Iterations = std::map<ScramMechanism, int32_t>;
+  using Iterations = std::map<kafka::ScramMechanism, int32_t>;
   using ChangeDone = std::move_only_function<void(Result<void>)>;
 
   /// Reads what is stored and derives the keys of the declared users (milliseconds for each).
@@ -44,10 +44,11 @@ class UserStore {
                                                  const std::vector<DeclaredUser>& declared);
   ~UserStore();
 
-  [[nodiscard]] std::optional<ScramCredential> find(const std::string& user,
-                                                    ScramMechanism mechanism) const;
+  [[nodiscard]] std::optional<kafka::ScramCredential> find(const std::string& user,
+                                                           kafka::ScramMechanism mechanism) const;
   /// Looks like the credential of a user, always the same one for that name; no password fits.
-  [[nodiscard]] ScramCredential stand_in(std::string_view user, ScramMechanism mechanism) const;
+  [[nodiscard]] kafka::ScramCredential stand_in(std::string_view user,
+                                                kafka::ScramMechanism mechanism) const;
   /// Takes milliseconds, also for a user that does not exist.
   [[nodiscard]] bool check_password(const std::string& user, std::string_view password) const;
 
@@ -67,7 +68,8 @@ class UserStore {
 };
 
 /// What stands in the meta log; for the store and its fuzz target.
-[[nodiscard]] std::string encode_scram_credential(const ScramCredential& credential);
-Result<ScramCredential> decode_scram_credential(ScramMechanism mechanism, std::string_view bytes);
+[[nodiscard]] std::string encode_scram_credential(const kafka::ScramCredential& credential);
+Result<kafka::ScramCredential> decode_scram_credential(kafka::ScramMechanism mechanism,
+                                                       std::string_view bytes);
 
 }  // namespace freshet::broker

@@ -1,62 +1,19 @@
 #include "kafka/client/sasl_login.h"
 
-#include <openssl/crypto.h>
-#include <openssl/evp.h>
-#include <openssl/hmac.h>
-#include <openssl/rand.h>
-
 #include <algorithm>
 #include <charconv>
 #include <utility>
 
-#include "base/check.h"
+#include "kafka/scram/base64.h"
 
 namespace freshet::kafka {
 
 namespace {
 
+constexpr std::string_view kPlain = "PLAIN";
 constexpr size_t kMessageBytesMax = 4096;
 constexpr int kIterationsMax = 1'000'000;
 constexpr size_t kNonceBytes = 24;
-
-unsigned char* raw(std::string& bytes) { return reinterpret_cast<unsigned char*>(bytes.data()); }
-const unsigned char* raw(std::string_view bytes) {
-  return reinterpret_cast<const unsigned char*>(bytes.data());
-}
-
-std::string to_base64(std::string_view bytes) {
-  std::string out((bytes.size() + 2) / 3 * 4 + 1, '\0');  // EVP ends it with a zero byte
-  const int size = EVP_EncodeBlock(raw(out), raw(bytes), static_cast<int>(bytes.size()));
-  out.resize(static_cast<size_t>(size));
-  return out;
-}
-
-std::optional<std::string> from_base64(std::string_view text) {
-  if (text.empty() || text.size() % 4 != 0) return std::nullopt;
-  std::string out(text.size() / 4 * 3, '\0');
-  if (EVP_DecodeBlock(raw(out), raw(text), static_cast<int>(text.size())) < 0) return std::nullopt;
-  out.resize(out.size() - (text.ends_with("==") ? 2 : text.ends_with('=') ? 1 : 0));
-  return out;
-}
-
-const EVP_MD* digest_of(std::string_view mechanism) {
-  return mechanism == "SCRAM-SHA-256" ? EVP_sha256() : EVP_sha512();
-}
-
-std::string hmac(const EVP_MD* digest, std::string_view key, std::string_view message) {
-  std::string out(static_cast<size_t>(EVP_MD_get_size(digest)), '\0');
-  const auto* const done = HMAC(digest, key.data(), static_cast<int>(key.size()), raw(message),
-                                message.size(), raw(out), nullptr);
-  FRESHET_CHECK(done != nullptr, "HMAC of {} bytes failed", message.size());
-  return out;
-}
-
-std::string hash(const EVP_MD* digest, std::string_view bytes) {
-  std::string out(static_cast<size_t>(EVP_MD_get_size(digest)), '\0');
-  FRESHET_CHECK(EVP_Digest(bytes.data(), bytes.size(), raw(out), nullptr, digest, nullptr) == 1,
-                "hashing {} bytes failed", bytes.size());
-  return out;
-}
 
 /// As RFC 5802 wants names to be written.
 std::string escape(std::string_view name) {
@@ -92,28 +49,24 @@ Result<std::optional<SaslLogin>> SaslLogin::from(
   };
   std::string mechanism = value("sasl.mechanism");
   if (mechanism.empty()) mechanism = value("sasl.mechanisms");
-  if (mechanism != "PLAIN" && mechanism != "SCRAM-SHA-256" && mechanism != "SCRAM-SHA-512") {
-    return std::nullopt;
-  }
+  if (mechanism != kPlain && !scram_mechanism_of(mechanism)) return std::nullopt;
   if (value("sasl.username").empty()) {
     return fail(Errc::kInvalidArgument, "sasl.mechanism={} needs a sasl.username", mechanism);
   }
-  std::string nonce(kNonceBytes, '\0');
-  FRESHET_CHECK(RAND_bytes(raw(nonce), static_cast<int>(nonce.size())) == 1,
-                "the system gave no random bytes");
   return SaslLogin(std::move(mechanism), value("sasl.username"), value("sasl.password"),
-                   to_base64(nonce));
+                   to_base64(random_bytes(kNonceBytes)));
 }
 
 SaslLogin::SaslLogin(std::string mechanism, std::string user, std::string password,
                      std::string nonce)
     : mechanism_(std::move(mechanism)),
+      scram_(scram_mechanism_of(mechanism_)),
       user_(std::move(user)),
       password_(std::move(password)),
       nonce_(std::move(nonce)) {}
 
 std::string SaslLogin::first() const {
-  if (mechanism_ == "PLAIN") return std::string(1, '\0') + user_ + std::string(1, '\0') + password_;
+  if (!scram_) return std::string(1, '\0') + user_ + std::string(1, '\0') + password_;
   return "n,,n=" + escape(user_) + ",r=" + nonce_;
 }
 
@@ -122,7 +75,7 @@ Result<std::optional<std::string>> SaslLogin::take(std::string_view message) {
     return fail(Errc::kTooLarge, "SASL {}: a message of {} bytes, at most {} are read", mechanism_,
                 message.size(), kMessageBytesMax);
   }
-  if (mechanism_ == "PLAIN") return std::nullopt;
+  if (!scram_) return std::nullopt;
   if (expected_.empty()) {
     FRESHET_ASSIGN(auto proof, prove(message));
     return std::optional(std::move(proof));
@@ -130,8 +83,7 @@ Result<std::optional<std::string>> SaslLogin::take(std::string_view message) {
   if (message.starts_with("e=")) {
     return fail(Errc::kRefused, "SASL {}: the broker refuses user {}", mechanism_, user_);
   }
-  if (message.size() != expected_.size() ||
-      CRYPTO_memcmp(message.data(), expected_.data(), expected_.size()) != 0) {
+  if (!equal_in_constant_time(message, expected_)) {
     return fail(Errc::kRefused, "SASL {}: the broker cannot prove that it knows user {}",
                 mechanism_, user_);
   }
@@ -149,25 +101,21 @@ Result<std::string> SaslLogin::prove(std::string_view server_first) {
       rounds_text &&
       std::from_chars(rounds_text->data(), rounds_text->data() + rounds_text->size(), rounds).ptr ==
           rounds_text->data() + rounds_text->size();
-  if (!salt || !is_number || rounds < 1 || rounds > kIterationsMax || !nonce->starts_with(nonce_) ||
-      nonce->size() == nonce_.size()) {
+  if (!salt || salt->empty() || !is_number || rounds < 1 || rounds > kIterationsMax ||
+      !nonce->starts_with(nonce_) || nonce->size() == nonce_.size()) {
     return fail(Errc::kCorrupt,
                 "SASL {}: expected r=<our nonce and more>,s=<base64>,i=<1 to {}> from the broker",
                 mechanism_, kIterationsMax);
   }
-  const EVP_MD* const digest = digest_of(mechanism_);
-  std::string salted(static_cast<size_t>(EVP_MD_get_size(digest)), '\0');
-  const int derived = PKCS5_PBKDF2_HMAC(password_.data(), static_cast<int>(password_.size()),
-                                        raw(*salt), static_cast<int>(salt->size()), rounds, digest,
-                                        static_cast<int>(salted.size()), raw(salted));
-  FRESHET_CHECK(derived == 1, "PBKDF2 with {} rounds failed", rounds);
+  const std::string salted = scram_salted_password(*scram_, password_, *salt, rounds);
   const std::string last = fmt::format("c=biws,r={}", *nonce);
   const std::string agreed =
       fmt::format("n={},r={},{},{}", escape(user_), nonce_, server_first, last);
-  std::string proof = hmac(digest, salted, "Client Key");
-  const std::string signature = hmac(digest, hash(digest, proof), agreed);
+  std::string proof = scram_hmac(*scram_, salted, "Client Key");
+  const std::string signature = scram_hmac(*scram_, scram_hash(*scram_, proof), agreed);
   for (size_t i = 0; i < proof.size(); ++i) proof[i] = static_cast<char>(proof[i] ^ signature[i]);
-  expected_ = "v=" + to_base64(hmac(digest, hmac(digest, salted, "Server Key"), agreed));
+  expected_ =
+      "v=" + to_base64(scram_hmac(*scram_, scram_hmac(*scram_, salted, "Server Key"), agreed));
   return last + ",p=" + to_base64(proof);
 }
 

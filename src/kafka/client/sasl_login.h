@@ -7,6 +7,7 @@
 #include <string_view>
 
 #include "base/error.h"
+#include "kafka/scram/scram_keys.h"
 
 namespace freshet::kafka {
 
@@ -36,6 +37,7 @@ class SaslLogin {
   Result<std::string> prove(std::string_view server_first);
 
   std::string mechanism_;
+  std::optional<ScramMechanism> scram_;  // none: PLAIN
   std::string user_;
   std::string password_;
   std::string nonce_;

@@ -5,10 +5,10 @@
 #include <string>
 #include <string_view>
 
-namespace freshet::broker {
+namespace freshet::kafka {
 
 [[nodiscard]] std::string to_base64(std::string_view bytes);
 /// Strict: padded, no white space, no stray bits; none for anything else.
 [[nodiscard]] std::optional<std::string> from_base64(std::string_view text);
 
-}  // namespace freshet::broker
+}  // namespace freshet::kafka

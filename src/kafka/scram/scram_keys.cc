@@ -1,4 +1,4 @@
-#include "broker/security/scram_keys.h"
+#include "kafka/scram/scram_keys.h"
 
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
@@ -7,7 +7,7 @@
 
 #include "base/check.h"
 
-namespace freshet::broker {
+namespace freshet::kafka {
 
 namespace {
 
@@ -24,6 +24,13 @@ const unsigned char* raw(std::string_view bytes) {
 
 std::string_view scram_mechanism_name(ScramMechanism mechanism) {
   return mechanism == ScramMechanism::kSha256 ? "SCRAM-SHA-256" : "SCRAM-SHA-512";
+}
+
+std::optional<ScramMechanism> scram_mechanism_of(std::string_view name) {
+  for (const ScramMechanism mechanism : kScramMechanisms) {
+    if (scram_mechanism_name(mechanism) == name) return mechanism;
+  }
+  return std::nullopt;
 }
 
 std::optional<ScramMechanism> scram_mechanism_of(int8_t code) {
@@ -84,4 +91,4 @@ std::string random_bytes(size_t count) {
   return out;
 }
 
-}  // namespace freshet::broker
+}  // namespace freshet::kafka

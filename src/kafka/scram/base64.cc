@@ -1,8 +1,8 @@
-#include "broker/security/base64.h"
+#include "kafka/scram/base64.h"
 
 #include <openssl/evp.h>
 
-namespace freshet::broker {
+namespace freshet::kafka {
 
 std::string to_base64(std::string_view bytes) {
   std::string out((bytes.size() + 2) / 3 * 4 + 1, '\0');  // EVP ends it with a zero byte
@@ -28,4 +28,4 @@ std::optional<std::string> from_base64(std::string_view text) {
   return out;
 }
 
-}  // namespace freshet::broker
+}  // namespace freshet::kafka

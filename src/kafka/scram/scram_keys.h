@@ -15,7 +15,7 @@
 #include <string>
 #include <string_view>
 
-namespace freshet::broker {
+namespace freshet::kafka {
 
 /// The values are Kafka's codes in the SCRAM user requests.
 enum class ScramMechanism : int8_t { kSha256 = 1, kSha512 = 2 };
@@ -28,6 +28,8 @@ inline constexpr int32_t kScramIterationsMax = 16384;
 
 /// "SCRAM-SHA-256"
 [[nodiscard]] std::string_view scram_mechanism_name(ScramMechanism mechanism);
+/// By that name; none for any other.
+[[nodiscard]] std::optional<ScramMechanism> scram_mechanism_of(std::string_view name);
 /// By Kafka's code; none for any other.
 [[nodiscard]] std::optional<ScramMechanism> scram_mechanism_of(int8_t code);
 /// Bytes of every key and hash of the mechanism.
@@ -56,4 +58,4 @@ struct ScramCredential {
 /// From the system's generator for keys.
 [[nodiscard]] std::string random_bytes(size_t count);
 
-}  // namespace freshet::broker
+}  // namespace freshet::kafka
