@@ -14,6 +14,7 @@ namespace freshet::broker {
 /// Drops those whose name stands further to the front already.
 template <class Wanted, class NameOf>
 void drop_repeated(std::vector<Wanted>& all, const NameOf& name_of) {
+  if (all.size() < 2) return;
   std::set<std::decay_t<std::invoke_result_t<NameOf, const Wanted&>>> seen;
   std::erase_if(all, [&](const Wanted& one) { return !seen.insert(name_of(one)).second; });
 }

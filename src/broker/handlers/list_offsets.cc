@@ -1,6 +1,8 @@
 #include "kafka/messages/list_offsets.h"
 
 #include <map>
+#include <string_view>
+#include <utility>
 
 #include "broker/handlers/handlers.h"
 #include "broker/handlers/leader_epoch_check.h"
@@ -72,7 +74,7 @@ void look_up(const PartitionLog& log, const kafka::ListOffsetsRequest::Partition
 void handle_list_offsets(CallPtr call, kafka::ListOffsetsRequest request) {
   Response response;
   // A look-up by time may decompress a batch: one for each partition, as Apache Kafka has it.
-  std::map<TopicPartition, int> times;
+  std::map<std::pair<std::string_view, int32_t>, int> times;
   for (const auto& topic : request.topics) {
     for (const auto& wanted : topic.partitions) ++times[{topic.name, wanted.partition_index}];
   }
