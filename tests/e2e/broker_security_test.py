@@ -13,7 +13,7 @@ import subprocess
 import pytest
 from broker_fixture import BrokerProcess, frame, kcat, read_exactly, read_frame, wait_until
 from confluent_kafka import Consumer, KafkaException, Producer
-from confluent_kafka.admin import AdminClient
+from confluent_kafka.admin import AdminClient, ConfigResource
 
 import freshet
 
@@ -106,6 +106,13 @@ def test_confluent_kafka_groups_and_big_records_over_tls(secured, certificates):
     assert seen == values
     consumer.commit(asynchronous=False)
     consumer.close()
+
+
+def test_the_listener_is_described_with_its_protocol(secured, certificates):
+    admin = AdminClient({"bootstrap.servers": secured.address, **sasl_ssl(certificates)})
+    broker = ConfigResource(ConfigResource.Type.BROKER, "1")
+    configs = admin.describe_configs([broker])[broker].result(10)
+    assert configs["advertised.listeners"].value == f"SASL_SSL://{secured.address}"
 
 
 @pytest.mark.parametrize("user, password", [("ada", "not-her-name"), ("nobody", "love-lace"), ("bob", "love-lace")])

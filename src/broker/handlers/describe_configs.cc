@@ -104,7 +104,8 @@ void describe_broker(const Services& services, const kafka::DescribeConfigsReque
   const BrokerOptions& options = services.options;
   const Setting settings[] = {
       {"advertised.listeners",
-       fmt::format("PLAINTEXT://{}:{}", services.advertised_host, services.advertised_port.load()),
+       fmt::format("{}://{}:{}", options.security.protocol(), services.advertised_host,
+                   services.advertised_port.load()),
        ConfigType::kString, "Where clients connect to."},
       {"auto.create.topics.enable", options.auto_create_topics ? "true" : "false",
        ConfigType::kBoolean, "Whether Metadata creates the topics it is asked for."},

@@ -4,6 +4,11 @@
 
 namespace freshet::broker {
 
+std::string_view ListenerSecurity::protocol() const {
+  if (mechanisms.empty()) return tls.wanted() ? "SSL" : "PLAINTEXT";
+  return tls.wanted() ? "SASL_SSL" : "SASL_PLAINTEXT";
+}
+
 Result<void> check_exposure(const std::string& host, const ListenerSecurity& security) {
   if (is_loopback_address(host)) return {};
   if (security.tls.wanted() && security.authenticates()) return {};

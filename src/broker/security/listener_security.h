@@ -2,6 +2,7 @@
 #pragma once
 
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/error.h"
@@ -25,6 +26,8 @@ struct ListenerSecurity {
   [[nodiscard]] bool authenticates() const {
     return !mechanisms.empty() || (tls.wanted() && tls.client_certificate_required);
   }
+  /// As Kafka's listeners and clients call it: "PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL".
+  [[nodiscard]] std::string_view protocol() const;
 };
 
 /// kRefused, with what to write, for an address that others can reach without TLS and
