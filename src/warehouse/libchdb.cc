@@ -1,6 +1,8 @@
 #include "warehouse/libchdb.h"
 
 #include <dlfcn.h>
+#include <fcntl.h>
+#include <unistd.h>
 
 #include <cstdlib>
 #include <filesystem>
@@ -65,6 +67,15 @@ const char* bind_all(void* library, Libchdb& api) {
   return nullptr;
 }
 
+/// Has the system read the whole file in order, in the background. Page faults alone read the same
+/// half a gigabyte in random order: 20 s instead of 2 when nothing of it is cached.
+void read_ahead(const std::string& path) {
+  const int file = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
+  if (file < 0) return;  // dlopen() says why
+  ::posix_fadvise(file, 0, 0, POSIX_FADV_WILLNEED);
+  ::close(file);
+}
+
 Result<Libchdb> load(const std::string& configured) {
   if (kSanitizedHeap) {
     // dlopen() crashes: the library brings its own heap and C++ runtime.
@@ -73,6 +84,7 @@ Result<Libchdb> load(const std::string& configured) {
                 "or ThreadSanitizer: use the release preset");
   }
   FRESHET_ASSIGN(const std::string path, find_libchdb(configured));
+  read_ahead(path);
   void* library = ::dlopen(path.c_str(), RTLD_LAZY | RTLD_LOCAL);
   if (library == nullptr) {
     return fail(Errc::kIo, "the ClickHouse engine cannot be loaded: {}", ::dlerror());
