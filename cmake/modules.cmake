@@ -1,7 +1,7 @@
-# freshet_module(NAME DEPS <modules above it> LIBS <outside libraries> [PCH <heavy headers>])
+# freshet_module(NAME DEPS <modules above it> LIBS <outside libraries> [PCH <heavy headers>] [SHARDS <n>])
 #
 # Makes library freshet_NAME from every .cc below src/NAME, and from the files beside them
-#   *_test.cc   one test program NAME_test (GoogleTest)
+#   *_test.cc   one test program NAME_test (GoogleTest); its cases run in SHARDS processes, for they are long
 #               files that include a testing/engine_fixture.h load libchdb, which no sanitizer stands: their
 #               engine cases skip themselves in sanitizer builds, and make NAME_engine_test in all others
 #   *_bench.cc  one benchmark program NAME_bench (Google Benchmark), run once in tiny mode as a test
@@ -29,8 +29,28 @@ endfunction()
 
 add_custom_target(engine_tests)  # every NAME_engine_test
 
+# Runs `program` as the test LABEL.NAME; what became of its cases stands in test-cases/ of the build. Tests in shards
+# begin before the others, so that no long one is left over at the end.
+function(freshet_add_gtest label name program shards)
+  math(EXPR last "${shards} - 1")
+  foreach(shard RANGE ${last})
+    set(test ${label}.${name})
+    if(last)
+      string(APPEND test .${shard})
+    endif()
+    add_test(NAME ${test}
+             COMMAND ${program} --gtest_brief=1 --gtest_output=xml:${CMAKE_BINARY_DIR}/test-cases/${test}.xml
+             WORKING_DIRECTORY ${CMAKE_SOURCE_DIR})
+    set_tests_properties(${test} PROPERTIES LABELS ${label} TIMEOUT 900 COST ${last} ENVIRONMENT
+                                            "GTEST_TOTAL_SHARDS=${shards};GTEST_SHARD_INDEX=${shard}")
+  endforeach()
+endfunction()
+
 function(freshet_module name)
-  cmake_parse_arguments(ARG "" "" "DEPS;LIBS;PCH" ${ARGN})
+  cmake_parse_arguments(ARG "" "SHARDS" "DEPS;LIBS;PCH" ${ARGN})
+  if(NOT ARG_SHARDS)
+    set(ARG_SHARDS 1)
+  endif()
   set(dir ${CMAKE_SOURCE_DIR}/src/${name})
   file(GLOB_RECURSE sources CONFIGURE_DEPENDS ${dir}/*.cc)
   set(tests ${sources})
@@ -74,18 +94,14 @@ function(freshet_module name)
     add_executable(${name}_test ${tests})
     target_link_libraries(${name}_test PRIVATE freshet_${name} GTest::gmock GTest::gtest_main)
     target_compile_options(${name}_test PRIVATE -O0)  # code that runs once: compiling it takes a third
-    add_test(NAME unit.${name} COMMAND ${name}_test --gtest_brief=1
-             WORKING_DIRECTORY ${CMAKE_SOURCE_DIR})
-    set_tests_properties(unit.${name} PROPERTIES LABELS unit TIMEOUT 900)
+    freshet_add_gtest(unit ${name} ${name}_test ${ARG_SHARDS})
   endif()
   if(engine_tests AND NOT FRESHET_SANITIZE)
     add_executable(${name}_engine_test ${engine_tests})
     target_link_libraries(${name}_engine_test PRIVATE freshet_${name} GTest::gmock GTest::gtest_main)
     target_compile_options(${name}_engine_test PRIVATE -O0)  # code that runs once: compiling it takes a third
     add_dependencies(engine_tests ${name}_engine_test)
-    add_test(NAME engine.${name} COMMAND ${name}_engine_test --gtest_brief=1
-             WORKING_DIRECTORY ${CMAKE_SOURCE_DIR})
-    set_tests_properties(engine.${name} PROPERTIES LABELS engine TIMEOUT 900)
+    freshet_add_gtest(engine ${name} ${name}_engine_test ${ARG_SHARDS})
   endif()
   if(benches)
     add_executable(${name}_bench ${benches})

@@ -71,18 +71,15 @@ class Run:
         if preset in self.broken_builds:
             print(f"    not run: the {preset} build failed")
             return Counts()
-        cases = RESULTS / name
-        cases.mkdir(exist_ok=True)
+        cases = ROOT / "build" / preset / "test-cases"
         for old in cases.glob("*.xml"):
             old.unlink()
         report = RESULTS / f"{name}.xml"
         self.command(name, ["ctest", "--test-dir", f"build/{preset}", "-L", label, "-j", self.options.jobs,
-                            "--output-on-failure", "--output-junit", report],
-                     {"GTEST_OUTPUT": f"xml:{cases}/", **(environment or {})})
+                            "--output-on-failure", "--output-junit", report], environment)
         counts = Counts()
         for test in ElementTree.parse(report).getroot().iter("testcase"):
-            program = f"{test.get('name').split('.')[-1]}{'_engine' if label == 'engine' else ''}_test"
-            detail = cases / f"{program}.xml"
+            detail = cases / f"{test.get('name')}.xml"
             if test.get("status") == "run" and detail.is_file():
                 found = junit_counts(detail)
                 # Sanitizer builds skip the cases that load libchdb; the engine stage runs those.

@@ -12,6 +12,7 @@
 #include <filesystem>
 #include <fstream>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace freshet::broker {
@@ -31,8 +32,10 @@ inline bool run_child(const std::filesystem::path& directory, const std::string&
   argv.push_back(nullptr);
   std::vector<std::string> environment{fmt::format("{}={}", kDirectoryVariable, directory.native()),
                                        "FRESHET_CRASH_AT=" + crash_at};
-  for (char** variable = environ; *variable != nullptr; ++variable)
-    environment.push_back(*variable);
+  for (char** variable = environ; *variable != nullptr; ++variable) {
+    // The child runs the one case that it is told, whichever share of all cases its parent runs.
+    if (!std::string_view(*variable).starts_with("GTEST_")) environment.emplace_back(*variable);
+  }
   std::vector<char*> envp;
   for (auto& variable : environment) envp.push_back(variable.data());
   envp.push_back(nullptr);
