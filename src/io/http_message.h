@@ -30,6 +30,10 @@ struct HttpRequest {
       captures;  // what {name} of the route's pattern matched, decoded
   HttpHeaders headers;
   std::string body;
+  /// On a route with a worker pool: takes what is called, on the network thread, once, when the
+  /// client is seen to have gone while its handler still runs. It must not block, and is not called
+  /// any more once the handler has returned.
+  std::function<void(std::function<void()>)> on_client_gone;
 
   /// Value of a query parameter, `otherwise` if it was not given.
   [[nodiscard]] std::string query_or(const std::string& name, const std::string& otherwise) const;
@@ -58,6 +62,10 @@ struct HttpResponse {
   /// becomes an error_response(); a later one cuts the connection without the final chunk, so that
   /// a client sees that the body is incomplete. Needs a route with a worker pool.
   std::function<Result<void>(HttpBodyWriter&)> stream;
+  /// What to answer instead of error_response() when `stream` fails before its first write.
+  std::function<HttpResponse(const Error&)> on_error;
+  /// Called when `stream` ends well without a write: may still set headers and `body`.
+  std::function<void(HttpResponse&)> on_unwritten;
 };
 
 /// {"error":{"code":"not_found","message":"…"}} with the status that fits the code.

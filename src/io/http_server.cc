@@ -156,11 +156,14 @@ Result<void> HttpServer::listen_unix(const std::filesystem::path& path) {
   return {};
 }
 
-void HttpServer::stop(std::chrono::milliseconds grace) {
+void HttpServer::stop(std::chrono::milliseconds grace, const std::function<void()>& on_grace_over) {
   state_->acceptors.close_blocking();
   state_->settings.stopping = true;
   state_->for_each_session(&HttpSession::close_if_idle);
-  if (!state_->sessions.wait_empty(grace)) state_->for_each_session(&HttpSession::close);
+  if (!state_->sessions.wait_empty(grace)) {
+    if (on_grace_over) on_grace_over();
+    state_->for_each_session(&HttpSession::close);
+  }
   state_->sessions.close_blocking();
   for (const auto& path : state_->socket_files) {
     std::error_code ignored;

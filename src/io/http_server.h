@@ -8,9 +8,10 @@
 // Requests over TCP whose Host header names anything but loopback get 403: a web page must not
 // reach this server through a name of its own that it points to 127.0.0.1 (DNS rebinding).
 //
-// Limits: a header over header_bytes_max gets 431, a body over body_bytes_max 413, a request that
-// does not arrive within request_timeout or an idle connection is closed, and above
-// connections_max new connections get 503.
+// Limits: a header over header_bytes_max gets 431, a body over body_bytes_max 413, one that takes
+// the bodies of all connections over all_bodies_bytes_max 503, a request that does not arrive
+// within request_timeout or an idle connection is closed, and above connections_max new connections
+// get 503.
 #pragma once
 
 #include <chrono>
@@ -36,6 +37,7 @@ class HttpServer {
     std::string service = "HTTP";  // for messages and logs
     size_t header_bytes_max = 16 * 1024;
     size_t body_bytes_max = 16 * 1024 * 1024;
+    size_t all_bodies_bytes_max = size_t{1} << 30;
     size_t connections_max = 4096;
     std::chrono::milliseconds request_timeout{30'000};
     std::chrono::milliseconds idle_timeout{120'000};
@@ -65,8 +67,10 @@ class HttpServer {
 
   /// Accepts no more, cuts idle connections, lets running requests finish for up to `grace`, then
   /// cuts their connections too and waits for the handlers, whose writes fail from then on. Blocks;
-  /// not from a network thread or a handler. May be called twice.
-  void stop(std::chrono::milliseconds grace = std::chrono::seconds(5));
+  /// not from a network thread or a handler. `on_grace_over` is called if handlers still run after
+  /// the grace, to make them end. May be called twice.
+  void stop(std::chrono::milliseconds grace = std::chrono::seconds(5),
+            const std::function<void()>& on_grace_over = {});
 
   [[nodiscard]] size_t connections() const;
 

@@ -192,6 +192,73 @@ TEST_F(HttpServerTest, tells_a_streaming_handler_that_its_client_has_gone) {
   EXPECT_EQ(error.get().code(), Errc::kCancelled);
 }
 
+TEST_F(HttpServerTest, tells_a_waiting_handler_that_its_client_has_gone) {
+  std::promise<void> gone;
+  std::promise<void> asked;
+  server().route(
+      "GET", "/slow",
+      [&](const HttpRequest& request) {
+        request.on_client_gone([&] { gone.set_value(); });
+        asked.set_value();
+        gone.get_future().wait();
+        return HttpResponse{};
+      },
+      &pool_);
+  start();
+  const int fd = connect_raw();
+  const std::string_view request = "GET /slow HTTP/1.1\r\nHost: localhost\r\n\r\n";
+  ASSERT_EQ(::send(fd, request.data(), request.size(), MSG_NOSIGNAL),
+            static_cast<ssize_t>(request.size()));
+  ASSERT_EQ(asked.get_future().wait_for(10s), std::future_status::ready);
+  ::close(fd);
+  server().stop(10s);  // waits for the handler, which waits for the news
+}
+
+TEST_F(HttpServerTest, lets_a_stream_without_a_write_still_fill_its_answer) {
+  server().route(
+      "GET", "/short",
+      [](const HttpRequest&) {
+        HttpResponse response;
+        response.stream = [](HttpBodyWriter&) -> Result<void> { return {}; };
+        response.on_unwritten = [](HttpResponse& whole) {
+          whole.headers.emplace_back("X-Cost", "1");
+          whole.body = "all";
+        };
+        return response;
+      },
+      &pool_);
+  auto client = start();
+  const auto reply = client.request("GET", "/short");
+  ASSERT_TRUE(reply) << reply.error().message();
+  EXPECT_EQ(reply->body, "all");
+  EXPECT_EQ(find_header(reply->headers, "X-Cost"), "1");
+}
+
+TEST_F(HttpServerTest, lets_go_of_a_stream_before_its_answer_is_whole) {
+  std::weak_ptr<int> held;
+  std::atomic<bool> was_held = false;
+  server().route(
+      "GET", "/stream",
+      [&](const HttpRequest& request) {
+        was_held = !held.expired();
+        HttpResponse response;
+        auto mine = std::make_shared<int>(0);
+        held = mine;
+        response.stream =
+            [mine, fails = request.query.contains("fails")](HttpBodyWriter& out) -> Result<void> {
+          if (fails) return fail(Errc::kInvalidArgument, "no");
+          return out.write("some");
+        };
+        return response;
+      },
+      &pool_);
+  auto client = start();
+  for (int round = 0; round < 50; ++round) {
+    ASSERT_TRUE(client.request("GET", round % 2 == 0 ? "/stream" : "/stream?fails=1"));
+    ASSERT_FALSE(was_held);
+  }
+}
+
 TEST_F(HttpServerTest, keeps_a_connection_for_several_requests) {
   server().route("GET", "/a", echo);
   start();
@@ -238,11 +305,42 @@ TEST_F(HttpServerTest, refuses_hosts_that_are_not_loopback) {
   start();
   for (const auto& [host, status] :
        {std::pair("evil.example", "403"), std::pair("127.0.0.1:8080", "200"),
-        std::pair("[::1]:8080", "200"), std::pair("localhost", "200")}) {
+        std::pair("[::1]:8080", "200"), std::pair("localhost", "200"),
+        std::pair("127.0.0.1.evil.example", "403"), std::pair("127.evil", "403")}) {
     const std::string answer =
         raw(fmt::format("GET /a HTTP/1.1\r\nHost: {}\r\nConnection: close\r\n\r\n", host));
     EXPECT_THAT(answer, StartsWith(fmt::format("HTTP/1.1 {}", status))) << host;
   }
+}
+
+TEST_F(HttpServerTest, refuses_bodies_that_are_too_much_together) {
+  options_.all_bodies_bytes_max = 60'000;
+  std::latch entered(1);
+  std::latch release(1);
+  server().route("POST", "/a", echo);
+  server().route(
+      "POST", "/slow",
+      [&](const HttpRequest&) {
+        entered.count_down();
+        release.wait();
+        return HttpResponse{};
+      },
+      &pool_);
+  auto client = start();
+  const std::string body(40'000, 'x');
+  auto slow = std::async(std::launch::async, [&] { return client.request("POST", "/slow", body); });
+  entered.wait();
+  const auto over = client.request("POST", "/a", body);
+  EXPECT_TRUE(!over || over->status == 503U);
+  EXPECT_EQ(client.request("POST", "/a", std::string(10'000, 'x'))->status, 200U);
+  release.count_down();
+  EXPECT_EQ(slow.get()->status, 200U);
+  const auto deadline = std::chrono::steady_clock::now() + 10s;
+  const auto fits = [&] {
+    const auto reply = client.request("POST", "/a", body);
+    return reply && reply->status == 200U;
+  };
+  while (!fits()) ASSERT_LT(std::chrono::steady_clock::now(), deadline);
 }
 
 TEST_F(HttpServerTest, refuses_connections_over_the_limit) {

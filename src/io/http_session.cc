@@ -1,5 +1,7 @@
 #include "io/http_session.h"
 
+#include <sys/socket.h>
+
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/buffer.hpp>
 #include <boost/asio/post.hpp>
@@ -13,6 +15,7 @@
 #include <boost/beast/http/read.hpp>
 #include <boost/beast/http/serializer.hpp>
 #include <boost/beast/http/write.hpp>
+#include <cerrno>
 #include <condition_variable>
 #include <mutex>
 #include <optional>
@@ -80,7 +83,16 @@ class HttpSession::Exchange : public std::enable_shared_from_this<HttpSession::E
   // `wake` belongs to the session's coroutine, because the last owner of this object may be a
   // worker thread that outlives the network threads.
   Exchange(HttpRequest request, const std::shared_ptr<asio::steady_timer>& wake)
-      : request_(std::move(request)), executor_(wake->get_executor()), wake_(wake) {}
+      : request_(std::move(request)), executor_(wake->get_executor()), wake_(wake) {
+    request_.on_client_gone = [this](std::function<void()> call) {
+      const std::scoped_lock lock(mutex_);
+      if (gone_) {
+        call();
+      } else {
+        on_gone_ = std::move(call);
+      }
+    };
+  }
 
   [[nodiscard]] const HttpRequest& request() const { return request_; }
 
@@ -102,6 +114,7 @@ class HttpSession::Exchange : public std::enable_shared_from_this<HttpSession::E
     response_ = std::move(response);
     complete_ = complete;
     finished_ = true;
+    on_gone_ = {};
     wake_session();
   }
 
@@ -134,6 +147,11 @@ class HttpSession::Exchange : public std::enable_shared_from_this<HttpSession::E
     const std::scoped_lock lock(mutex_);
     return finished_;
   }
+  void client_gone() {
+    const std::scoped_lock lock(mutex_);
+    gone_ = true;
+    if (on_gone_) std::exchange(on_gone_, {})();
+  }
   // After finished(): the whole response, if it was not streamed.
   std::optional<HttpResponse> take_response() { return std::move(response_); }
   [[nodiscard]] bool complete() const { return complete_; }
@@ -150,7 +168,7 @@ class HttpSession::Exchange : public std::enable_shared_from_this<HttpSession::E
     });
   }
 
-  const HttpRequest request_;
+  HttpRequest request_;  // constant after construction
   const HttpStream::executor_type executor_;
   // Used by the session's thread only.
   const std::weak_ptr<asio::steady_timer> wake_;
@@ -162,6 +180,8 @@ class HttpSession::Exchange : public std::enable_shared_from_this<HttpSession::E
   std::optional<std::string_view> chunk_;  // valid until chunk_done()
   const HttpResponse* head_ = nullptr;     // as chunk_
   bool cut_ = false;
+  bool gone_ = false;
+  std::function<void()> on_gone_;
   bool finished_ = false;
   bool complete_ = false;
   std::optional<HttpResponse> response_;
@@ -203,8 +223,10 @@ asio::awaitable<void> HttpSession::run() {
     Parser parser;
     parser.header_limit(static_cast<uint32_t>(settings_.options.header_bytes_max));
     parser.body_limit(settings_.options.body_bytes_max);
-    if (!co_await read_request(parser)) break;
-    co_await serve(parser);
+    const bool whole = co_await read_request(parser);
+    if (whole) co_await serve(parser);
+    release_body();
+    if (!whole) break;
   }
   stream_.close();
 }
@@ -220,6 +242,14 @@ asio::awaitable<bool> HttpSession::wait_for_request() {
   co_return !error;
 }
 
+// False if all bodies of this server are too much with that.
+bool HttpSession::hold_body(size_t bytes) {
+  const size_t more = bytes - std::exchange(body_bytes_, bytes);
+  return (settings_.body_bytes += more) <= settings_.options.all_bodies_bytes_max;
+}
+
+void HttpSession::release_body() { settings_.body_bytes -= std::exchange(body_bytes_, 0); }
+
 asio::awaitable<bool> HttpSession::read_request(Parser& parser) {
   stream_.expires_after(settings_.options.request_timeout);
   auto [error, bytes] = co_await http::async_read_header(stream_, buffer_, parser, kTuple);
@@ -229,9 +259,17 @@ asio::awaitable<bool> HttpSession::read_request(Parser& parser) {
         co_await asio::async_write(stream_, asio::buffer(kContinue), kTuple);
     error = write_error;
   }
-  if (!error) {
-    const auto [read_error, more] = co_await http::async_read(stream_, buffer_, parser, kTuple);
+  parser.eager(true);
+  while (!error && !parser.is_done()) {
+    const auto [read_error, more] =
+        co_await http::async_read_some(stream_, buffer_, parser, kTuple);
     error = read_error;
+    if (!hold_body(parser.get().body().size())) {
+      keep_alive_ = false;
+      co_await respond(error_response(text_error(
+          Errc::kUnavailable, "the bodies of all requests together are too large; try again")));
+      co_return false;
+    }
   }
   if (!error) co_return true;
   keep_alive_ = false;
@@ -249,7 +287,10 @@ bool HttpSession::may_ask(const HttpRequest& request) const {
   } else {
     host = host.substr(0, host.find(':'));
   }
-  return host.empty() || host == "localhost" || host == "[::1]" || host.starts_with("127.");
+  // 127.0.0.1.example.org is somebody's name, not an address.
+  const bool is_loopback =
+      host.starts_with("127.") && host.find_first_not_of("0123456789.") == std::string_view::npos;
+  return host.empty() || host == "localhost" || host == "[::1]" || is_loopback;
 }
 
 asio::awaitable<void> HttpSession::serve(Parser& parser) {
@@ -291,6 +332,21 @@ asio::awaitable<void> HttpSession::serve(Parser& parser) {
   co_await respond(std::move(response));
 }
 
+// `watching` and the socket belong to the session's thread, which also runs the handler below: once
+// it is false, the session may be gone.
+void HttpSession::watch_client(const std::shared_ptr<Exchange>& exchange,
+                               const std::shared_ptr<bool>& watching) {
+  stream_.socket().async_wait(
+      HttpStream::socket_type::wait_read,
+      [exchange, watching, socket = stream_.socket().native_handle()](beast::error_code error) {
+        if (error || !*watching) return;
+        char byte = 0;
+        const ssize_t got = ::recv(socket, &byte, 1, MSG_PEEK | MSG_DONTWAIT);
+        // A byte is the next request: whoever sends one is still there.
+        if (got == 0 || (got < 0 && errno != EAGAIN && errno != EINTR)) exchange->client_gone();
+      });
+}
+
 asio::awaitable<void> HttpSession::run_on_pool(const HttpRouter::Route& route,
                                                HttpRequest request) {
   const auto wake = std::make_shared<asio::steady_timer>(stream_.get_executor(),
@@ -308,10 +364,21 @@ asio::awaitable<void> HttpSession::run_on_pool(const HttpRouter::Route& route,
                      kv("what", failure.what()));
       streamed = fail(Errc::kInternal, "the server failed; its log says why");
     }
-    if (writer.has_begun()) return exchange->finish(std::nullopt, streamed.has_value());
-    if (!streamed) return exchange->finish(error_response(streamed.error()), true);
+    if (!writer.has_begun()) {
+      response.body.clear();
+      if (!streamed) {
+        const auto on_error = std::exchange(response.on_error, {});
+        response = on_error ? on_error(streamed.error()) : error_response(streamed.error());
+      } else if (response.on_unwritten) {
+        std::exchange(response.on_unwritten, {})(response);
+      }
+    }
+    // What the handler keeps for the stream goes before the client knows that the answer is whole:
+    // its next request may need it.
     response.stream = {};
-    response.body.clear();
+    response.on_error = {};
+    response.on_unwritten = {};
+    if (writer.has_begun()) return exchange->finish(std::nullopt, streamed.has_value());
     exchange->finish(std::move(response), true);
   };
   stream_.expires_never();
@@ -319,6 +386,8 @@ asio::awaitable<void> HttpSession::run_on_pool(const HttpRouter::Route& route,
     co_return co_await respond(error_response(text_error(
         Errc::kUnavailable, "too many requests are waiting already; try again in a moment")));
   }
+  const auto watching = std::make_shared<bool>(true);
+  watch_client(exchange, watching);
   bool broken = false;
   while (true) {
     co_await exchange->wait(*wake);
@@ -332,6 +401,9 @@ asio::awaitable<void> HttpSession::run_on_pool(const HttpRouter::Route& route,
     }
     if (exchange->finished()) break;
   }
+  *watching = false;
+  beast::error_code ignored;
+  stream_.socket().cancel(ignored);
   if (auto response = exchange->take_response()) {
     co_return co_await respond(std::move(*response));
   }

@@ -27,6 +27,7 @@ struct HttpSessionSettings {
   HttpServer::Options options;
   HttpRouter router;
   std::atomic<bool> stopping = false;
+  mutable std::atomic<size_t> body_bytes = 0;  // of all requests that are read or served
 };
 
 class HttpSession : public std::enable_shared_from_this<HttpSession> {
@@ -49,8 +50,12 @@ class HttpSession : public std::enable_shared_from_this<HttpSession> {
 
   boost::asio::awaitable<bool> wait_for_request();
   boost::asio::awaitable<bool> read_request(Parser& parser);
+  bool hold_body(size_t bytes);
+  void release_body();
   boost::asio::awaitable<void> serve(Parser& parser);
   boost::asio::awaitable<void> run_on_pool(const HttpRouter::Route& route, HttpRequest request);
+  void watch_client(const std::shared_ptr<Exchange>& exchange,
+                    const std::shared_ptr<bool>& watching);
   boost::asio::awaitable<bool> write_stream_head(const HttpResponse& response);
   boost::asio::awaitable<bool> write_chunk(std::string_view bytes);
   boost::asio::awaitable<void> respond(HttpResponse response);
@@ -63,6 +68,7 @@ class HttpSession : public std::enable_shared_from_this<HttpSession> {
   boost::beast::flat_buffer buffer_;
   const bool is_tcp_;
   // Of the request being served.
+  size_t body_bytes_ = 0;
   bool idle_ = false;
   bool keep_alive_ = true;
   bool head_only_ = false;
