@@ -152,4 +152,8 @@ std::optional<int> clickhouse_code(const Error& error) {
   return code;
 }
 
+Error clickhouse_style_error(Errc errc, int code, std::string_view name, std::string_view text) {
+  return {errc, fmt::format("ClickHouse error {} ({}): {}", code, name, text)};
+}
+
 }  // namespace freshet::warehouse

@@ -25,6 +25,10 @@ enum class FailureClass {
 /// "ClickHouse error 60 (UNKNOWN_TABLE): Unknown table …".
 [[nodiscard]] Error clickhouse_error(std::string_view engine_text);
 
+/// The same form for what is decided outside the engine.
+[[nodiscard]] Error clickhouse_style_error(Errc errc, int code, std::string_view name,
+                                           std::string_view text);
+
 /// The code number in a message made by clickhouse_error(), with whatever context before it;
 /// nullopt for any other error.
 [[nodiscard]] std::optional<int> clickhouse_code(const Error& error);

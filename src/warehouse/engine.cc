@@ -6,7 +6,6 @@
 #include <condition_variable>
 #include <csignal>
 #include <filesystem>
-#include <fstream>
 #include <mutex>
 #include <system_error>
 #include <utility>
@@ -15,6 +14,7 @@
 #include "observe/log.h"
 #include "warehouse/clickhouse_error.h"
 #include "warehouse/deduplication_log.h"
+#include "warehouse/engine_config.h"
 #include "warehouse/libchdb.h"
 
 namespace freshet::warehouse {
@@ -81,30 +81,6 @@ bool may_change_session(std::string_view sql) {
   return false;
 }
 
-// Server settings that have no command-line form. Merges are fsynced because this engine deletes
-// the merged parts at once (old_parts_lifetime = 0): without it a power cut could take rows that
-// were acknowledged and fsynced long ago. The engine's own log stays off the terminal: unasked, it
-// writes there what it writes nowhere else, at level fatal, such as "current_thread contains
-// invalid address" whenever one of its insert streams ends.
-constexpr std::string_view kConfigText = R"(<clickhouse>
-  <logger>
-    <console>false</console>
-  </logger>
-  <merge_tree>
-    <min_rows_to_fsync_after_merge>1</min_rows_to_fsync_after_merge>
-  </merge_tree>
-</clickhouse>
-)";
-
-Result<std::string> write_config(const std::filesystem::path& store) {
-  const std::filesystem::path path = store / "freshet-engine.xml";
-  std::ofstream file(path, std::ios::trunc);
-  file << kConfigText;
-  file.close();
-  if (!file) return std::unexpected(errno_error("write " + path.string(), errno));
-  return path.string();
-}
-
 Result<QueryResult> take_result(const Libchdb& api, Libchdb::Result handle) {
   if (handle == nullptr) return fail(Errc::kInternal, "the ClickHouse engine returned no result");
   if (const char* error = api.result_error(handle)) {
@@ -119,6 +95,8 @@ Result<QueryResult> take_result(const Libchdb& api, Libchdb::Result handle) {
   result.rows = api.result_rows_read(handle);
   result.rows_read = api.result_storage_rows_read(handle);
   result.bytes_read = api.result_storage_bytes_read(handle);
+  result.rows_written = api.result_rows_written(handle);
+  result.bytes_written = api.result_bytes_written(handle);
   result.elapsed_seconds = api.result_elapsed(handle);
   api.destroy_query_result(handle);
   return result;
@@ -168,10 +146,31 @@ class Connection::Slot {
  public:
   explicit Slot(Libchdb::Connection* handle) : handle(handle) {}
   Libchdb::Connection* handle;
-  Settings applied;      // settings of the session that differ from its start
-  Settings original;     // what those were that were ever changed
+  Settings applied;                  // settings of the session that differ from its start
+  Settings original;                 // what those were that were ever changed
+  std::string database = "default";  // empty: not known
   bool tainted = false;  // a statement may have changed the session: not for anybody else
 };
+
+namespace {
+
+// Parameters as the library takes them; views into `parameters`.
+struct ParameterArrays {
+  explicit ParameterArrays(const QueryParameters& parameters) {
+    for (const QueryParameter& parameter : parameters) {
+      names.push_back(parameter.name.data());
+      name_sizes.push_back(parameter.name.size());
+      values.push_back(parameter.value.data());
+      value_sizes.push_back(parameter.value.size());
+    }
+  }
+  std::vector<const char*> names;
+  std::vector<size_t> name_sizes;
+  std::vector<const char*> values;
+  std::vector<size_t> value_sizes;
+};
+
+}  // namespace
 
 class Engine::State {
  public:
@@ -183,9 +182,14 @@ class Engine::State {
   void give_back(Connection::Slot* slot);
 
   Result<QueryResult> query(Connection::Slot& slot, std::string_view sql, std::string_view format,
-                            const Settings& settings);
-  Result<void> stream(Connection::Slot& slot, std::string_view sql, std::string_view format,
-                      const Settings& settings, const ChunkSink& on_chunk);
+                            const Settings& settings, const QueryParameters& parameters);
+  Result<StreamResult> stream(Connection::Slot& slot, std::string_view sql, std::string_view format,
+                              const Settings& settings, const ChunkSink& on_chunk,
+                              const QueryParameters& parameters);
+  Result<void> kill(std::string_view tag);
+  Result<InsertResult> insert(Connection::Slot& slot, const InsertText& insert,
+                              std::span<const std::string_view> chunks);
+  Result<void> use(Connection::Slot& slot, const std::string& database);
   Result<InsertResult> insert(Connection::Slot& slot, const InsertStatement& statement,
                               std::span<const std::string_view> chunks,
                               const std::function<void()>& between_chunks);
@@ -195,9 +199,14 @@ class Engine::State {
   const std::string& version() const { return version_; }
 
  private:
+  Result<StreamResult> fetch(Connection::Slot& slot, Libchdb::Result running,
+                             const ChunkSink& on_chunk);
+  Result<InsertResult> feed(Libchdb::InsertStream stream, std::span<const std::string_view> chunks,
+                            const std::function<void()>& between_chunks);
   Result<Libchdb::Connection*> connect();
   Result<void> apply(Connection::Slot& slot, const Settings& settings);
   Result<void> remember(Connection::Slot& slot, const Settings& settings);
+  static void note_change(Connection::Slot& slot, std::string_view sql);
   void close(std::unique_ptr<Connection::Slot> slot);
 
   // constant after start()
@@ -206,7 +215,8 @@ class Engine::State {
   std::string config_path_;
   std::string version_;
   // The engine ends with its last connection; this one holds it up while the pool comes and goes.
-  Libchdb::Connection* anchor_ = nullptr;
+  Libchdb::Connection* anchor_ = nullptr;  // after start() guarded by kill_mutex_
+  std::mutex kill_mutex_;
 
   std::mutex mutex_;
   std::condition_variable changed_;
@@ -216,7 +226,7 @@ class Engine::State {
 };
 
 Result<void> Engine::State::start() {
-  FRESHET_ASSIGN(config_path_, write_config(options_.path));
+  FRESHET_ASSIGN(config_path_, write_engine_config(options_));
   FRESHET_TRY_CONTEXT(mend_deduplication_logs(options_.path), "warehouse {}", options_.path);
   {
     const SignalGuard keep_ours;
@@ -265,6 +275,7 @@ Result<void> Engine::State::stop() {
   changed_.wait(lock, [this] { return taken_ == 0; });
   for (auto& slot : idle_) close(std::move(slot));
   idle_.clear();
+  const std::scoped_lock kill_lock(kill_mutex_);
   if (anchor_ != nullptr) {
     const SignalGuard keep_ours;
     api_.close_conn(anchor_);
@@ -299,6 +310,7 @@ Result<Connection::Slot*> Engine::State::take() {
 
 void Engine::State::give_back(Connection::Slot* slot) {
   std::unique_ptr<Connection::Slot> owned(slot);
+  if (!owned->tainted && !use(*owned, "default")) owned->tainted = true;
   if (owned->tainted) close(std::move(owned));
   const std::lock_guard lock(mutex_);
   if (owned != nullptr) idle_.push_back(std::move(owned));
@@ -326,6 +338,16 @@ Result<void> Engine::State::remember(Connection::Slot& slot, const Settings& set
   return {};
 }
 
+void Engine::State::note_change(Connection::Slot& slot, std::string_view sql) {
+  if (!may_change_session(sql)) return;
+  slot.tainted = true;
+  slot.database.clear();
+  // What it sets is from now on what there was before.
+  std::erase_if(slot.original, [&slot](const Setting& setting) {
+    return find_setting(slot.applied, setting.name) == nullptr;
+  });
+}
+
 Result<void> Engine::State::apply(Connection::Slot& slot, const Settings& settings) {
   if (slot.applied == settings) return {};
   FRESHET_TRY_CONTEXT(remember(slot, settings), "query settings");
@@ -349,40 +371,64 @@ Result<void> Engine::State::apply(Connection::Slot& slot, const Settings& settin
 }
 
 Result<QueryResult> Engine::State::query(Connection::Slot& slot, std::string_view sql,
-                                         std::string_view format, const Settings& settings) {
+                                         std::string_view format, const Settings& settings,
+                                         const QueryParameters& parameters) {
   FRESHET_TRY(apply(slot, settings));
-  slot.tainted = slot.tainted || may_change_session(sql);
-  return take_result(
-      api_, api_.query_n(*slot.handle, sql.data(), sql.size(), format.data(), format.size()));
+  note_change(slot, sql);
+  const ParameterArrays bound(parameters);
+  return take_result(api_, api_.query_with_params_n(
+                               *slot.handle, sql.data(), sql.size(), format.data(), format.size(),
+                               bound.names.data(), bound.name_sizes.data(), bound.values.data(),
+                               bound.value_sizes.data(), parameters.size()));
 }
 
-Result<void> Engine::State::stream(Connection::Slot& slot, std::string_view sql,
-                                   std::string_view format, const Settings& settings,
-                                   const ChunkSink& on_chunk) {
+Result<StreamResult> Engine::State::stream(Connection::Slot& slot, std::string_view sql,
+                                           std::string_view format, const Settings& settings,
+                                           const ChunkSink& on_chunk,
+                                           const QueryParameters& parameters) {
   FRESHET_TRY(apply(slot, settings));
-  slot.tainted = slot.tainted || may_change_session(sql);
+  note_change(slot, sql);
   const auto destroy = [this](Libchdb::Result handle) { api_.destroy_query_result(handle); };
   using Handle = std::unique_ptr<ChdbResultHandle, decltype(destroy)>;
-  const Handle running(
-      api_.stream_query_n(*slot.handle, sql.data(), sql.size(), format.data(), format.size()),
-      destroy);
+  const ParameterArrays bound(parameters);
+  const Handle running(api_.stream_query_with_params_n(
+                           *slot.handle, sql.data(), sql.size(), format.data(), format.size(),
+                           bound.names.data(), bound.name_sizes.data(), bound.values.data(),
+                           bound.value_sizes.data(), parameters.size()),
+                       destroy);
   if (running == nullptr) return fail(Errc::kInternal, "the ClickHouse engine returned no result");
-  if (const char* error = api_.result_error(running.get())) {
+  auto total = fetch(slot, running.get(), on_chunk);
+  if (total) return total;
+  // A stream that does not come to its end keeps its statement in the engine, with all that this
+  // holds, until the next query of the connection.
+  api_.stream_cancel_query(*slot.handle, running.get());
+  const std::string_view nothing = "SELECT 1";
+  static_cast<void>(
+      take_result(api_, api_.query_n(*slot.handle, nothing.data(), nothing.size(), "Null", 4)));
+  return total;
+}
+
+Result<StreamResult> Engine::State::fetch(Connection::Slot& slot, Libchdb::Result running,
+                                          const ChunkSink& on_chunk) {
+  const auto destroy = [this](Libchdb::Result handle) { api_.destroy_query_result(handle); };
+  if (const char* error = api_.result_error(running)) {
     return std::unexpected(clickhouse_error(error));
   }
+  StreamResult total;
   while (true) {
-    const Handle chunk(api_.stream_fetch_result(*slot.handle, running.get()), destroy);
+    const std::unique_ptr<ChdbResultHandle, decltype(destroy)> chunk(
+        api_.stream_fetch_result(*slot.handle, running), destroy);
     if (chunk == nullptr) return fail(Errc::kInternal, "the ClickHouse engine returned no chunk");
     if (const char* error = api_.result_error(chunk.get())) {
       return std::unexpected(clickhouse_error(error));
     }
     const size_t size = api_.result_length(chunk.get());
-    if (size == 0) return {};
-    auto taken = on_chunk({api_.result_buffer(chunk.get()), size});
-    if (!taken) {
-      api_.stream_cancel_query(*slot.handle, running.get());
-      return taken;
-    }
+    total.rows += api_.result_rows_read(chunk.get());
+    total.rows_read += api_.result_storage_rows_read(chunk.get());
+    total.bytes_read += api_.result_storage_bytes_read(chunk.get());
+    total.elapsed_seconds += api_.result_elapsed(chunk.get());
+    if (size == 0) return total;
+    FRESHET_TRY(on_chunk({api_.result_buffer(chunk.get()), size}));
   }
 }
 
@@ -391,11 +437,44 @@ Result<InsertResult> Engine::State::insert(Connection::Slot& slot, const InsertS
                                            const std::function<void()>& between_chunks) {
   FRESHET_TRY(apply(slot, {}));  // what an earlier query of this connection was given
   const std::string sql = insert_text(statement);
-  const auto destroy = [this](Libchdb::InsertStream handle) { api_.destroy_insert_stream(handle); };
-  const std::unique_ptr<ChdbInsertStreamHandle, decltype(destroy)> stream(
-      api_.stream_insert_n(*slot.handle, sql.data(), sql.size(), statement.format.data(),
-                           statement.format.size()),
-      destroy);
+  return feed(api_.stream_insert_n(*slot.handle, sql.data(), sql.size(), statement.format.data(),
+                                   statement.format.size()),
+              chunks, between_chunks);
+}
+
+Result<InsertResult> Engine::State::insert(Connection::Slot& slot, const InsertText& insert,
+                                           std::span<const std::string_view> chunks) {
+  FRESHET_TRY(apply(slot, insert.settings));
+  const ParameterArrays bound(insert.parameters);
+  return feed(api_.stream_insert_with_params_n(
+                  *slot.handle, insert.sql.data(), insert.sql.size(), insert.format.data(),
+                  insert.format.size(), bound.names.data(), bound.name_sizes.data(),
+                  bound.values.data(), bound.value_sizes.data(), insert.parameters.size()),
+              chunks, {});
+}
+
+Result<void> Engine::State::use(Connection::Slot& slot, const std::string& database) {
+  if (slot.database == database) return {};
+  const std::string sql = "USE " + quote_identifier(database);
+  FRESHET_TRY(take_result(api_, api_.query_n(*slot.handle, sql.data(), sql.size(), "Null", 4)));
+  slot.database = database;
+  return {};
+}
+
+Result<void> Engine::State::kill(std::string_view tag) {
+  const std::scoped_lock lock(kill_mutex_);
+  if (anchor_ == nullptr) return {};
+  const std::string sql =
+      fmt::format("KILL QUERY WHERE Settings['log_comment'] = {} ASYNC", quote_string(tag));
+  FRESHET_TRY(take_result(api_, api_.query_n(*anchor_, sql.data(), sql.size(), "Null", 4)));
+  return {};
+}
+
+Result<InsertResult> Engine::State::feed(Libchdb::InsertStream handle,
+                                         std::span<const std::string_view> chunks,
+                                         const std::function<void()>& between_chunks) {
+  const auto destroy = [this](Libchdb::InsertStream stream) { api_.destroy_insert_stream(stream); };
+  const std::unique_ptr<ChdbInsertStreamHandle, decltype(destroy)> stream(handle, destroy);
   const auto failure = [&] {
     const char* error = api_.stream_insert_error(stream.get());
     return clickhouse_error(error != nullptr ? error : "the insert stream was refused");
@@ -415,10 +494,10 @@ Result<InsertResult> Engine::State::insert(Connection::Slot& slot, const InsertS
       }
     }
   }
-  Libchdb::Result done = api_.stream_done(stream.get());
-  const uint64_t rows_written = done == nullptr ? 0 : api_.result_rows_written(done);
-  FRESHET_ASSIGN(const QueryResult result, take_result(api_, done));
-  return InsertResult{.rows_written = rows_written, .elapsed_seconds = result.elapsed_seconds};
+  FRESHET_ASSIGN(const QueryResult result, take_result(api_, api_.stream_done(stream.get())));
+  return InsertResult{.rows_written = result.rows_written,
+                      .bytes_written = result.bytes_written,
+                      .elapsed_seconds = result.elapsed_seconds};
 }
 
 Result<StatementClass> Engine::State::classify(Connection::Slot& slot, std::string_view sql) {
@@ -489,7 +568,8 @@ Result<QueryResult> Engine::query(std::string_view sql, std::string_view format,
 Result<void> Engine::stream(std::string_view sql, std::string_view format, const Settings& settings,
                             const ChunkSink& on_chunk) {
   FRESHET_ASSIGN(Connection connection, connect());
-  return connection.stream(sql, format, settings, on_chunk);
+  FRESHET_TRY(connection.stream(sql, format, settings, on_chunk));
+  return {};
 }
 
 Result<InsertResult> Engine::insert(const InsertStatement& statement,
@@ -503,6 +583,8 @@ Result<StatementClass> Engine::classify(std::string_view sql) {
   FRESHET_ASSIGN(Connection connection, connect());
   return state_->classify(*connection.slot_, sql);
 }
+
+Result<void> Engine::kill(std::string_view tag) { return state_->kill(tag); }
 
 const std::string& Engine::path() const { return state_->options().path; }
 const std::string& Engine::version() const { return state_->version(); }
@@ -523,14 +605,28 @@ Connection::~Connection() {
 }
 
 Result<QueryResult> Connection::query(std::string_view sql, std::string_view format,
-                                      const Settings& settings) {
-  return engine_->query(*slot_, sql, format, settings);
+                                      const Settings& settings, const QueryParameters& parameters) {
+  return engine_->query(*slot_, sql, format, settings, parameters);
 }
 
-Result<void> Connection::stream(std::string_view sql, std::string_view format,
-                                const Settings& settings, const ChunkSink& on_chunk) {
-  return engine_->stream(*slot_, sql, format, settings, on_chunk);
+Result<StreamResult> Connection::stream(std::string_view sql, std::string_view format,
+                                        const Settings& settings, const ChunkSink& on_chunk,
+                                        const QueryParameters& parameters) {
+  return engine_->stream(*slot_, sql, format, settings, on_chunk, parameters);
 }
+
+Result<InsertResult> Connection::insert(const InsertText& insert,
+                                        std::span<const std::string_view> chunks) {
+  return engine_->insert(*slot_, insert, chunks);
+}
+
+Result<StatementClass> Connection::classify(std::string_view sql) {
+  return engine_->classify(*slot_, sql);
+}
+
+Result<void> Connection::use(const std::string& database) { return engine_->use(*slot_, database); }
+
+bool Connection::changed() const { return slot_->tainted; }
 
 Result<InsertResult> Connection::insert(const InsertStatement& statement,
                                         std::span<const std::string_view> chunks,

@@ -26,6 +26,10 @@ struct EngineOptions {
   std::string path;                               // absolute; made if missing
   size_t connections = 6;                         // statements that can run at the same time
   uint64_t memory_bytes_max = uint64_t{2} << 30;  // one statement that needs more fails (code 241)
+  /// Whether statements may read files, reach the network, run programs and change who may do what.
+  /// False: the engine itself refuses them, by its own grants (code 497, kRefused), and the
+  /// settings that would lead outside are constant.
+  bool reaches_outside = true;
   std::string library;  // path of libchdb.so; empty: see find_libchdb() in warehouse/libchdb.h
 };
 
@@ -36,11 +40,28 @@ struct Setting {
 };
 using Settings = std::vector<Setting>;
 
+/// Value of a {name:Type} in a statement, as text.
+struct QueryParameter {
+  std::string name;
+  std::string value;
+};
+using QueryParameters = std::vector<QueryParameter>;
+
 struct QueryResult {
   std::string bytes;        // in the format asked for
   uint64_t rows = 0;        // of the result
   uint64_t rows_read = 0;   // from tables
   uint64_t bytes_read = 0;  // from tables
+  uint64_t rows_written = 0;
+  uint64_t bytes_written = 0;
+  double elapsed_seconds = 0;
+};
+
+/// What a streamed result came from.
+struct StreamResult {
+  uint64_t rows = 0;  // of the result
+  uint64_t rows_read = 0;
+  uint64_t bytes_read = 0;
   double elapsed_seconds = 0;
 };
 
@@ -51,8 +72,17 @@ struct InsertStatement {
   std::string format = "Native";
 };
 
+/// An INSERT in the words of somebody else, up to and without its FORMAT clause.
+struct InsertText {
+  std::string_view sql;
+  std::string_view format;
+  Settings settings;  // as in query()
+  QueryParameters parameters;
+};
+
 struct InsertResult {
-  uint64_t rows_written = 0;  // into the table and all its materialized views' targets
+  uint64_t rows_written = 0;   // into the table and all its materialized views' targets
+  uint64_t bytes_written = 0;  // likewise
   double elapsed_seconds = 0;
 };
 
@@ -109,6 +139,11 @@ class Engine {
 
   Result<StatementClass> classify(std::string_view sql);
 
+  /// Ends every statement that runs with the setting log_comment = `tag`: it returns code 394 soon
+  /// after. Does nothing if there is none. Takes no connection of the pool, so it works when all
+  /// are taken.
+  Result<void> kill(std::string_view tag);
+
   [[nodiscard]] const std::string& path() const;
   /// "26.7.2.1", as SELECT version() says.
   [[nodiscard]] const std::string& version() const;
@@ -128,12 +163,21 @@ class Connection {
   ~Connection();
 
   Result<QueryResult> query(std::string_view sql, std::string_view format = "TabSeparated",
-                            const Settings& settings = {});
-  Result<void> stream(std::string_view sql, std::string_view format, const Settings& settings,
-                      const ChunkSink& on_chunk);
+                            const Settings& settings = {}, const QueryParameters& parameters = {});
+  Result<StreamResult> stream(std::string_view sql, std::string_view format,
+                              const Settings& settings, const ChunkSink& on_chunk,
+                              const QueryParameters& parameters = {});
   Result<InsertResult> insert(const InsertStatement& statement,
                               std::span<const std::string_view> chunks,
                               const std::function<void()>& between_chunks = {});
+  Result<InsertResult> insert(const InsertText& insert, std::span<const std::string_view> chunks);
+  Result<StatementClass> classify(std::string_view sql);
+
+  /// Makes `database` the one of unqualified names. The pool's connections start in "default".
+  Result<void> use(const std::string& database);
+  /// A statement may have left something behind (SET, USE, a temporary table), so the connection
+  /// will not be given to anybody else.
+  [[nodiscard]] bool changed() const;
 
  private:
   friend class Engine;

@@ -45,6 +45,8 @@ const char* bind_all(void* library, Libchdb& api) {
   FRESHET_BIND(set_signal_handlers_enabled);
   FRESHET_BIND(query_n);
   FRESHET_BIND(stream_query_n);
+  FRESHET_BIND(query_with_params_n);
+  FRESHET_BIND(stream_query_with_params_n);
   FRESHET_BIND(stream_fetch_result);
   FRESHET_BIND(stream_cancel_query);
   FRESHET_BIND(destroy_query_result);
@@ -55,8 +57,10 @@ const char* bind_all(void* library, Libchdb& api) {
   FRESHET_BIND(result_storage_rows_read);
   FRESHET_BIND(result_storage_bytes_read);
   FRESHET_BIND(result_rows_written);
+  FRESHET_BIND(result_bytes_written);
   FRESHET_BIND(result_error);
   FRESHET_BIND(stream_insert_n);
+  FRESHET_BIND(stream_insert_with_params_n);
   FRESHET_BIND(stream_append);
   FRESHET_BIND(stream_done);
   FRESHET_BIND(stream_cancel_insert);

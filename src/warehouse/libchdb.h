@@ -46,6 +46,16 @@ struct Libchdb {
                     size_t format_size);
   Result (*stream_query_n)(Connection, const char* sql, size_t sql_size, const char* format,
                            size_t format_size);
+  // Names and values of {name:Type} parameters, with their sizes.
+  Result (*query_with_params_n)(Connection, const char* sql, size_t sql_size, const char* format,
+                                size_t format_size, const char* const* names,
+                                const size_t* name_sizes, const char* const* values,
+                                const size_t* value_sizes, size_t count);
+  Result (*stream_query_with_params_n)(Connection, const char* sql, size_t sql_size,
+                                       const char* format, size_t format_size,
+                                       const char* const* names, const size_t* name_sizes,
+                                       const char* const* values, const size_t* value_sizes,
+                                       size_t count);
   Result (*stream_fetch_result)(Connection, Result stream);  // an empty one at the end
   void (*stream_cancel_query)(Connection, Result stream);
   void (*destroy_query_result)(Result);
@@ -56,10 +66,16 @@ struct Libchdb {
   uint64_t (*result_storage_rows_read)(Result);
   uint64_t (*result_storage_bytes_read)(Result);
   uint64_t (*result_rows_written)(Result);
+  uint64_t (*result_bytes_written)(Result);
   const char* (*result_error)(Result);  // null if it succeeded
 
   InsertStream (*stream_insert_n)(Connection, const char* sql, size_t sql_size, const char* format,
-                                  size_t format_size);                // never null
+                                  size_t format_size);  // never null
+  InsertStream (*stream_insert_with_params_n)(Connection, const char* sql, size_t sql_size,
+                                              const char* format, size_t format_size,
+                                              const char* const* names, const size_t* name_sizes,
+                                              const char* const* values, const size_t* value_sizes,
+                                              size_t count);
   int (*stream_append)(InsertStream, const void* data, size_t size);  // copies; 0 on success
   Result (*stream_done)(InsertStream);
   void (*stream_cancel_insert)(InsertStream);

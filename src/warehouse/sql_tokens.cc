@@ -67,9 +67,17 @@ Result<std::vector<SqlToken>> tokenize_sql(std::string_view sql) {
     return fail(Errc::kTooLarge, "the SQL statement has {} bytes, at most {} are read", sql.size(),
                 kSqlBytesMax);
   }
+  return tokenize_sql_until(sql, {});
+}
+
+Result<std::vector<SqlToken>> tokenize_sql_until(std::string_view sql, const SqlTokenStop& stop) {
   std::vector<SqlToken> tokens;
   int depth = 0;
   for (size_t at = 0; at < sql.size();) {
+    if (at > kSqlBytesMax) {
+      return fail(Errc::kTooLarge, "the SQL statement has more than {} bytes before its data",
+                  kSqlBytesMax);
+    }
     const std::string_view rest = sql.substr(at);
     if (const size_t blank = blank_size(rest); blank != 0) {
       if (blank == std::string_view::npos) {
@@ -99,6 +107,7 @@ Result<std::vector<SqlToken>> tokenize_sql(std::string_view sql) {
     }
     token.text = rest.substr(0, size);
     tokens.push_back(token);
+    if (stop && stop(tokens)) return tokens;
     at += size;
   }
   if (depth != 0) return fail(Errc::kInvalidArgument, "SQL: {} parentheses are not closed", depth);

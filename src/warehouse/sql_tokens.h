@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstddef>
+#include <functional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -31,6 +32,13 @@ struct SqlToken {
   [[nodiscard]] std::string name() const;
   [[nodiscard]] size_t end() const { return at + text.size(); }
 };
+
+/// Says whether the token just added to `tokens` is the last that is wanted.
+using SqlTokenStop = std::function<bool(const std::vector<SqlToken>& tokens)>;
+
+/// The tokens up to the first at which `stop` says true; what follows may be anything, such as the
+/// data of an INSERT. Without such a token as tokenize_sql().
+Result<std::vector<SqlToken>> tokenize_sql_until(std::string_view sql, const SqlTokenStop& stop);
 
 /// kInvalidArgument for a quote, comment or parenthesis that is not closed; kTooLarge over 1 MiB.
 Result<std::vector<SqlToken>> tokenize_sql(std::string_view sql);
