@@ -1,5 +1,6 @@
 #include "app/embedded_services.h"
 
+#include <algorithm>
 #include <future>
 #include <system_error>
 
@@ -28,10 +29,17 @@ Result<std::filesystem::path> make_data_dir(const std::filesystem::path& wanted)
   return absolute;
 }
 
-Result<std::unique_ptr<warehouse::Engine>> open_warehouse(const std::filesystem::path& data_dir) {
-  FRESHET_ASSIGN_CONTEXT(auto engine,
-                         warehouse::Engine::open({.path = (data_dir / "warehouse").string()}),
-                         "warehouse");
+using ClickHousePort = std::optional<config::ClickHousePortSettings>;
+
+Result<std::unique_ptr<warehouse::Engine>> open_warehouse(const std::filesystem::path& data_dir,
+                                                          const ClickHousePort& port) {
+  warehouse::EngineOptions options{.path = (data_dir / "warehouse").string()};
+  if (port && port->http) {
+    options.connections += port->statements + port->sessions;
+    options.reaches_outside = false;
+    options.memory_bytes_max = std::max(options.memory_bytes_max, port->statement_memory);
+  }
+  FRESHET_ASSIGN_CONTEXT(auto engine, warehouse::Engine::open(std::move(options)), "warehouse");
   return engine;
 }
 
@@ -86,10 +94,12 @@ Result<std::unique_ptr<EmbeddedServices>> EmbeddedServices::start(const ServiceO
   FRESHET_ASSIGN(auto lock, io::DirectoryLock::acquire(data_dir));
   std::unique_ptr<EmbeddedServices> services(
       new EmbeddedServices(std::move(data_dir), std::move(lock)));
+  services->clickhouse_port_ = options.clickhouse;
   // The engine takes longest to start and needs nothing of the log.
   std::future<Result<std::unique_ptr<warehouse::Engine>>> engine;
   if (options.warehouse) {
-    engine = std::async(std::launch::async, open_warehouse, services->data_dir_);
+    engine =
+        std::async(std::launch::async, open_warehouse, services->data_dir_, options.clickhouse);
   }
   if (options.log) {
     const bool every_address = options.kafka.host == "0.0.0.0" || options.kafka.host == "::";
@@ -125,7 +135,7 @@ std::string EmbeddedServices::kafka_address() const {
 Result<void> EmbeddedServices::ensure_warehouse() {
   const std::lock_guard lock(warehouse_mutex_);
   if (warehouse_ == nullptr) {
-    FRESHET_ASSIGN(warehouse_, open_warehouse(data_dir_));
+    FRESHET_ASSIGN(warehouse_, open_warehouse(data_dir_, clickhouse_port_));
   }
   return {};
 }

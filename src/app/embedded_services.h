@@ -14,6 +14,7 @@
 #include <filesystem>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 
 #include "base/clock.h"
@@ -30,7 +31,10 @@ struct ServiceOptions {
   std::filesystem::path data_dir;  // made if missing
   bool log = true;
   bool warehouse = true;
-  bool listen = true;          // whether Kafka clients may connect
+  bool listen = true;  // whether Kafka clients may connect
+  /// With a port for ClickHouse clients the engine refuses what reaches outside the store, and has
+  /// connections for those who ask.
+  std::optional<config::ClickHousePortSettings> clickhouse;
   uint16_t kafka_port = 9092;  // 0 takes a free one
   config::KafkaListenerSettings kafka;
 };
@@ -61,6 +65,7 @@ class EmbeddedServices {
   EmbeddedServices(std::filesystem::path data_dir, io::DirectoryLock lock);
 
   std::filesystem::path data_dir_;
+  std::optional<config::ClickHousePortSettings> clickhouse_port_;
   std::string kafka_host_;
   io::DirectoryLock lock_;
   MetricRegistry metrics_;

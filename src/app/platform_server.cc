@@ -4,6 +4,7 @@
 
 #include <atomic>
 
+#include "api/clickhouse_server.h"
 #include "api/control_server.h"
 #include "api/metrics_routes.h"
 #include "app/listing.h"
@@ -40,21 +41,43 @@ std::string pipelines_json(const PlatformRuntime& runtime) {
                     [](const pipeline::PipelineStatus& status) { return to_json(status); });
 }
 
+api::ClickHouseServer::Options port_options(const config::ClickHousePortSettings& port) {
+  const auto seconds = [](std::chrono::milliseconds time) {
+    return static_cast<uint64_t>(std::chrono::ceil<std::chrono::seconds>(time).count());
+  };
+  return {.queries_max = port.statements,
+          .sessions_max = port.sessions,
+          .password = port.password.reveal(),
+          .seconds_default = seconds(port.statement_time),
+          .limits = {.memory_bytes = port.statement_memory,
+                     .seconds = seconds(port.statement_time_max),
+                     .result_rows = port.result_rows}};
+}
+
 }  // namespace
 
 class PlatformServer::State {
  public:
-  explicit State(EmbeddedServices& services)
+  State(EmbeddedServices& services, const config::ClickHousePortSettings& port)
       : services(services),
         threads("api", 1),
         pool({.name = "control", .threads = 4}),
         control(threads, pool, handlers()),
-        http(threads, {.service = "API"}) {}
+        http(threads, {.service = "API"}),
+        clickhouse_listens(port.http),
+        clickhouse(
+            threads, services.metrics(),
+            [this]() -> Result<warehouse::Engine*> {
+              FRESHET_TRY(this->services.ensure_warehouse());
+              return &this->services.warehouse();
+            },
+            port_options(port)) {}
 
-  Result<void> start(uint16_t wanted_port);
+  Result<void> start(const Ports& ports);
   void stop() {
     control.stop();
     http.stop();
+    clickhouse.stop();
     pool.stop();
     threads.stop();
   }
@@ -65,10 +88,13 @@ class PlatformServer::State {
   EmbeddedServices& services;
   std::atomic<PlatformRuntime*> runtime{nullptr};
   uint16_t api_port = 0;
+  std::string clickhouse_address = "off";
   io::IoThreads threads;
   io::WorkerPool pool;
   api::ControlServer control;
   io::HttpServer http;
+  const bool clickhouse_listens;
+  api::ClickHouseServer clickhouse;
 };
 
 Result<PlatformRuntime*> PlatformServer::State::ready_runtime() const {
@@ -81,10 +107,11 @@ std::string PlatformServer::State::status_json() const {
   const PlatformRuntime* ready = runtime.load();
   return fmt::format(
       R"({{"platform":{},"pid":{},"version":"{}","data_dir":{},"kafka":"{}",)"
-      R"("api":"127.0.0.1:{}","ready":{},"failures":{},"sources":{},"pipelines":{}}})",
+      R"("api":"127.0.0.1:{}","clickhouse":"{}","ready":{},"failures":{},"sources":{},"pipelines":{}}})",
       ready == nullptr ? "null" : json_quoted(ready->platform().name), ::getpid(), FRESHET_VERSION,
       json_quoted(services.data_dir().string()), services.kafka_address(), api_port,
-      ready != nullptr, ready == nullptr ? "[]" : json_array(ready->failures(), json_quoted),
+      clickhouse_address, ready != nullptr,
+      ready == nullptr ? "[]" : json_array(ready->failures(), json_quoted),
       ready == nullptr ? "[]" : json_array(ready->sources(), source_json),
       ready == nullptr ? "[]" : pipelines_json(*ready));
 }
@@ -120,7 +147,7 @@ api::ControlHandlers PlatformServer::State::handlers() {
           }};
 }
 
-Result<void> PlatformServer::State::start(uint16_t wanted_port) {
+Result<void> PlatformServer::State::start(const Ports& ports) {
   api::add_metrics_routes(http, services.metrics(),
                           {.ready = [this]() -> Result<void> {
                              FRESHET_ASSIGN(const auto* ready, ready_runtime());
@@ -139,21 +166,28 @@ Result<void> PlatformServer::State::start(uint16_t wanted_port) {
         return io::HttpResponse{.content_type = "application/json", .body = status_json()};
       },
       &pool);
-  FRESHET_ASSIGN(api_port, http.listen_tcp("127.0.0.1", wanted_port));
+  FRESHET_ASSIGN(api_port, http.listen_tcp("127.0.0.1", ports.api));
+  if (clickhouse_listens) {
+    FRESHET_ASSIGN(const uint16_t port, clickhouse.listen(ports.clickhouse));
+    clickhouse_address = fmt::format("http://127.0.0.1:{}", port);
+  }
   return control.start(services.data_dir());
 }
 
 PlatformServer::PlatformServer(std::unique_ptr<State> state) : state_(std::move(state)) {}
 PlatformServer::~PlatformServer() { stop(); }
 
-Result<std::unique_ptr<PlatformServer>> PlatformServer::start(EmbeddedServices& services,
-                                                              uint16_t api_port) {
-  std::unique_ptr<PlatformServer> server(new PlatformServer(std::make_unique<State>(services)));
-  FRESHET_TRY(server->state_->start(api_port));
+Result<std::unique_ptr<PlatformServer>> PlatformServer::start(
+    EmbeddedServices& services, const Ports& ports,
+    const config::ClickHousePortSettings& clickhouse) {
+  std::unique_ptr<PlatformServer> server(
+      new PlatformServer(std::make_unique<State>(services, clickhouse)));
+  FRESHET_TRY(server->state_->start(ports));
   return server;
 }
 
 uint16_t PlatformServer::api_port() const { return state_->api_port; }
+std::string PlatformServer::clickhouse_address() const { return state_->clickhouse_address; }
 void PlatformServer::set_runtime(PlatformRuntime& runtime) { state_->runtime = &runtime; }
 void PlatformServer::stop() { state_->stop(); }
 

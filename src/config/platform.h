@@ -119,6 +119,18 @@ struct KafkaUser {
   Secret password;
 };
 
+/// `services.clickhouse.embedded`: ClickHouse's HTTP port over the embedded engine.
+struct ClickHousePortSettings {
+  bool http = true;
+  Secret password;  // empty: none is asked for
+  uint64_t statements = 8;
+  uint64_t sessions = 16;
+  std::chrono::milliseconds statement_time = std::chrono::minutes(5);
+  std::chrono::milliseconds statement_time_max = std::chrono::hours(1);
+  uint64_t statement_memory = 2ULL << 30;
+  uint64_t result_rows = 1'000'000'000;
+};
+
 /// `services.kafka.embedded`: the embedded broker's listener.
 struct KafkaListenerSettings {
   std::string host = "127.0.0.1";
@@ -144,6 +156,7 @@ struct KafkaListenerSettings {
 struct Platform {
   std::string name;
   KafkaListenerSettings kafka;
+  ClickHousePortSettings clickhouse;
   std::filesystem::path file;         // as given; empty when loaded from text
   std::vector<TopicSettings> topics;  // declared ones first, then those only named
   std::vector<TableSettings> tables;

@@ -6,6 +6,7 @@
 #include <array>
 #include <filesystem>
 
+#include "config/clickhouse_section.h"
 #include "config/kafka_section.h"
 #include "config/units.h"
 
@@ -57,28 +58,10 @@ constexpr std::array kTopicConfigs = {
     "unclean.leader.election.enable",
 };
 
-// A service of which only the embedded form is built.
-Section<Platform>::Reader embedded_only(const std::string& name) {
-  return [name](const Place& place, Platform&) {
-    const Node& node = place.node();
-    if (node.unusable || (node.is_scalar() && node.text == "embedded")) return;
-    if (node.is_map()) {
-      return place.error(
-          fmt::format("an external service is not supported yet; write {}: embedded", name));
-    }
-    place.error(fmt::format("{} found; expected {}: embedded", node.describe(), name));
-  };
-}
-
 Section<Platform> services_section(const std::string& directory) {
   Section<Platform> services("Where each service is; one that is not named is embedded.");
   add_kafka_service(services, directory);
-  services.custom({.name = "clickhouse",
-                   .type = "only",
-                   .expected = "embedded",
-                   .otherwise = "embedded",
-                   .text = {"The warehouse: the ClickHouse engine in this process.", "embedded"}},
-                  embedded_only("clickhouse"));
+  add_clickhouse_service(services, directory);
   services.not_yet("registry", "Schema registry.").not_yet("lake", "Object store.");
   return services;
 }

@@ -29,6 +29,8 @@ KAFKAJS = "2.2.4"
 PLATFORMATIC = "2.12.1"
 NODE = "22.23.3"  # for what needs a newer node.js than the machine may have; an npm package itself
 AIOKAFKA = "0.14.0"
+CLICKHOUSE_CONNECT = "1.12.0"
+CLICKHOUSE_CLIENT = "1.23.1"
 CONFLUENT_PYTHON = "2.16.1"
 
 
@@ -327,9 +329,19 @@ def confluent_python():
                     lambda d: pip_install(d, f"confluent-kafka=={CONFLUENT_PYTHON}")) / "site"
 
 
+def clickhouse_connect():
+    return prepared(f"clickhouse-connect-{CLICKHOUSE_CONNECT}",
+                    lambda d: pip_install(d, f"clickhouse-connect=={CLICKHOUSE_CONNECT}")) / "site"
+
+
+def clickhouse_client():
+    return prepared(f"clickhouse-client-{CLICKHOUSE_CLIENT}",
+                    lambda d: npm_install(d, f"@clickhouse/client@{CLICKHOUSE_CLIENT}"))
+
+
 ALL = {function.__name__: function for function in (
     librdkafka, rdkafka_performance, kafka, franz_go, kafkajs, platformatic, aiokafka, confluent_python, sarama,
-    kafka_exporter, librdkafka_new, confluent_javascript)}
+    kafka_exporter, librdkafka_new, confluent_javascript, clickhouse_connect, clickhouse_client)}
 
 
 def main():

@@ -15,7 +15,7 @@ import time
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 PROGRAM = pathlib.Path(os.environ.get("FRESHET_PROGRAM", ROOT / "build/freshet"))
-READY = re.compile(r"is ready after ([\d.]+) s: kafka=(\S+) api=(\S+) data=(\S+)")
+READY = re.compile(r"is ready after ([\d.]+) s: kafka=(\S+) api=(\S+) data=(\S+) clickhouse=(\S+)")
 
 
 def wait_until(condition, what, seconds=20.0):
@@ -51,7 +51,7 @@ class Platform:
         self.file.write_text(text)
         self.data_dir = self.directory / "data"
         self.process = None
-        self.kafka = self.api = self.ready_seconds = None
+        self.kafka = self.api = self.clickhouse = self.ready_seconds = None
         self._log = []
 
     # Life -------------------------------------------------------------------------------------------
@@ -74,7 +74,7 @@ class Platform:
             self._reader.join(10)
             raise AssertionError(f"the platform ended with {self.process.returncode}:\n{self.log()}")
         self.ready_seconds = float(ready.group(1))
-        self.kafka, self.api = ready.group(2), ready.group(3)
+        self.kafka, self.api, self.clickhouse = ready.group(2), ready.group(3), ready.group(5)
         return self
 
     def _collect(self):

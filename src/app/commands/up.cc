@@ -203,17 +203,19 @@ Result<int> up(const UpArguments& arguments) {
   FRESHET_ASSIGN(auto services,
                  EmbeddedServices::start({.data_dir = arguments.platform->data_dir_or_default(),
                                           .warehouse = needs_warehouse(platform),
+                                          .clickhouse = platform.clickhouse,
                                           .kafka_port = ports.kafka,
                                           .kafka = platform.kafka}));
-  FRESHET_ASSIGN(auto server, PlatformServer::start(*services, ports.api));
+  FRESHET_ASSIGN(auto server, PlatformServer::start(*services, ports, platform.clickhouse));
   FRESHET_ASSIGN(auto runtime, PlatformRuntime::start(std::move(platform), *services));
   server->set_runtime(*runtime);
   std::fprintf(stderr,
                "freshet: platform %s is ready after %.2f s: kafka=%s "
-               "api=http://127.0.0.1:%u data=%s\n",
+               "api=http://127.0.0.1:%u data=%s clickhouse=%s\n",
                runtime->platform().name.c_str(),
                std::chrono::duration<double>(steady_clock::now() - began).count(),
-               services->kafka_address().c_str(), server->api_port(), services->data_dir().c_str());
+               services->kafka_address().c_str(), server->api_port(), services->data_dir().c_str(),
+               server->clickhouse_address().c_str());
   const Result<int> status = UpRun(arguments, *services, *server, *runtime, signal).run();
   server->stop();  // before the runtime that it answers from goes
   return status;
