@@ -158,8 +158,8 @@ def engine(run):
 
 
 def e2e(run):
-    # These tests mostly wait: for time-outs, restarts, disks. One more at a time than there are cores.
-    return run.pytest("e2e", "tests/e2e", "-n", run.options.jobs + 1, *([] if run.options.all else ["-m", "not slow"]))
+    # These tests mostly wait: for time-outs, restarts, disks. Two more at a time than there are cores.
+    return run.pytest("e2e", "tests/e2e", "-n", run.options.jobs + 2, *([] if run.options.all else ["-m", "not slow"]))
 
 
 def faults(run):
