@@ -1,4 +1,4 @@
-# freshet_module(NAME DEPS <modules above it> LIBS <outside libraries> [PCH <heavy headers>] [SHARDS <n>])
+# freshet_module(NAME DEPS <modules above it> LIBS <outside libraries> [PCH <precompiled headers>] [SHARDS <n>])
 #
 # Makes library freshet_NAME from every .cc below src/NAME, and from the files beside them
 #   *_test.cc   one test program NAME_test (GoogleTest); its cases run in SHARDS processes, for they are long
@@ -82,7 +82,7 @@ function(freshet_module name)
     target_include_directories(freshet_${name} PUBLIC ${CMAKE_SOURCE_DIR}/src)
     target_link_libraries(freshet_${name} PUBLIC ${deps} ${ARG_LIBS})
     if(ARG_PCH)
-      target_precompile_headers(freshet_${name} PRIVATE ${outside_headers} ${ARG_PCH})
+      freshet_precompiled(freshet_${name} ${ARG_PCH})
     elseif(NOT FRESHET_SANITIZE)
       freshet_precompiled(freshet_${name} outside_headers)
     endif()
