@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 import tempfile
@@ -95,10 +96,10 @@ def test_a_full_disk_loses_nothing_and_work_goes_on_when_there_is_room(small_dis
     p = freshet.Platform(small_disk / "p", FILLING)
     p.launch("--until-done", "--output", "json")
     try:
-        freshet.wait_until(lambda: "are kept in reserve" in p.log(1000) or p.process.poll() is not None,
+        freshet.wait_until(lambda: "source tries again" in p.log(1000) or p.process.poll() is not None,
                            "the disk to be full", 60)
-        said = [line for line in p.log(1000).splitlines() if "free some space" in line]
-        assert len(said) == 1 and str(small_disk) in said[0], p.log()
+        said = [line for line in p.log(1000).splitlines() if "source tries again" in line]
+        assert len(said) == 1 and str(small_disk) in said[0] and "free some space" in said[0], p.log()
         assert p.process.poll() is None
         subprocess.run(["mount", "-o", "remount,size=4g", "tmpfs", small_disk], check=True)
         status, out = p.wait(120)
@@ -108,4 +109,6 @@ def test_a_full_disk_loses_nothing_and_work_goes_on_when_there_is_room(small_dis
     verdict = json.loads(out)[0]
     assert verdict["exact"] and verdict["records"] == 2_000_000
     assert (verdict["missing"], verdict["doubled"]) == (0, 0)
-    assert p.log(1000).count("free some space") == 1, p.log()
+    # The commit of an offset may meet the full disk, too; nobody says it again and again.
+    said = [re.search(r"module=(\S+)", line)[1] for line in p.log(1000).splitlines() if "free some space" in line]
+    assert len(said) == len(set(said)), p.log()
