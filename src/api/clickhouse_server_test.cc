@@ -320,21 +320,22 @@ TEST_F(ClickHouseServerTest, holds_statements_to_their_limits) {
 
 TEST_F(ClickHouseServerTest, a_statement_ends_when_it_is_killed_or_its_client_goes_away) {
   const std::string endless = "SELECT count() FROM numbers(100000000000) WHERE NOT ignore(number)";
+  // Not what the guard asks of it: its statements have the same text inside.
   const auto running = [this] {
     return post(
-               "SELECT count() FROM system.processes WHERE query LIKE '%100000000000%' AND query "
-               "NOT LIKE '%system.processes%'")
+               "SELECT count() FROM system.processes WHERE startsWith(query, 'SELECT count() FROM "
+               "numbers(')")
         .body;
   };
-  const auto wait_for =
-      [&](const std::string& count) {
-        const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(20);
-        while (running() != count && std::chrono::steady_clock::now() < deadline) {
-          std::this_thread::yield();
-        }
-        EXPECT_EQ(running(), count)
-            << post("SELECT query, elapsed, Settings FROM system.processes").body;
-      };
+  const auto wait_for = [&](const std::string& count) {
+    const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(20);
+    auto seen = running();
+    while (seen != count && std::chrono::steady_clock::now() < deadline) {
+      std::this_thread::yield();
+      seen = running();
+    }
+    EXPECT_EQ(seen, count) << post("SELECT query, elapsed, Settings FROM system.processes").body;
+  };
   auto killed = std::async(std::launch::async, [&] { return post(endless, "&query_id=k"); });
   wait_for("1\n");
   EXPECT_EQ(header(post("SELECT 1", "&query_id=k"), "X-ClickHouse-Exception-Code"), "216");
