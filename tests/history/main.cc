@@ -63,7 +63,10 @@ class Run {
               *recorder_);
     FRESHET_TRY(load.create_topics());
     load.begin();
-    for (int round = 0; round < options_.rounds; ++round) FRESHET_TRY(one_round(load));
+    for (int round = 1; round <= options_.rounds; ++round) {
+      // The clients end what they began only with a broker that stays.
+      FRESHET_TRY(one_round(load, /*may_die_next=*/round < options_.rounds));
+    }
     load.stop();
     std::vector<int64_t> all(kPlaces, 0);
     bool complete = load.read_ranges(all, /*only_committed=*/false, kFinalSeconds);
@@ -76,7 +79,7 @@ class Run {
 
  private:
   /// From a running broker to the next running one.
-  Result<void> one_round(Load& load) {
+  Result<void> one_round(Load& load, bool may_die_next) {
     if (random_() % 4 != 0) {
       const bool committed = random_() % 2 == 0;
       load.read_ranges(committed ? committed_from_ : plain_from_, committed, kRangeSeconds);
@@ -100,7 +103,7 @@ class Run {
       FRESHET_TRY(broker_.damage_unsynced(random_));
       ++faults_["torn writes"];
     }
-    return revive();
+    return revive(may_die_next);
   }
 
   void happen() {
@@ -132,9 +135,9 @@ class Run {
     }
   }
 
-  Result<void> revive() {
+  Result<void> revive(bool may_die) {
     while (true) {
-      const size_t dice = random_() % 8;
+      const size_t dice = may_die ? random_() % 8 : 7;
       planned_death_ = dice == 0   ? "mid_append_torn"
                        : dice == 1 ? "mid_append"
                        : dice == 2 ? "mid_recovery"
