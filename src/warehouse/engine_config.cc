@@ -13,7 +13,9 @@ namespace {
 // the merged parts at once (old_parts_lifetime = 0): without it a power cut could take rows that
 // were acknowledged and fsynced long ago. The engine's own log stays off the terminal: unasked, it
 // writes there what it writes nowhere else, at level fatal, such as "current_thread contains
-// invalid address" whenever one of its insert streams ends.
+// invalid address" whenever one of its insert streams ends. Its memory is counted by the process,
+// not by the control group: that would be everybody's, and where there is none the engine says so
+// with a stack trace.
 constexpr std::string_view kConfigText = R"(<clickhouse>
   <logger>
     <console>false</console>
@@ -21,6 +23,7 @@ constexpr std::string_view kConfigText = R"(<clickhouse>
   <merge_tree>
     <min_rows_to_fsync_after_merge>1</min_rows_to_fsync_after_merge>
   </merge_tree>
+  <memory_worker_use_cgroup>false</memory_worker_use_cgroup>
 {}</clickhouse>
 )";
 
