@@ -1,5 +1,6 @@
 #include "api/clickhouse_server.h"
 
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -16,6 +17,7 @@
 #include "kafka/compression.h"
 #include "observe/metrics.h"
 #include "warehouse/compressed_block.h"
+#include "warehouse/statement_rules.h"
 #include "warehouse/testing/engine_fixture.h"
 
 namespace freshet::api {
@@ -256,6 +258,25 @@ TEST_F(ClickHouseServerTest, knows_who_asks) {
   io::HttpHeaders page = basic;
   page.emplace_back("Sec-Fetch-Site", "cross-site");
   EXPECT_EQ(ask("GET", "/?query=SELECT+1", "", page).status, 403U);
+}
+
+TEST_F(ClickHouseServerTest, takes_any_password_where_none_is_set) {
+  EXPECT_EQ(ask("GET", "/?query=SELECT+1&password=any").body, "1\n");
+  EXPECT_EQ(ask("GET", "/?query=SELECT+1&user=x").status, 403U);
+}
+
+TEST_F(ClickHouseServerTest, takes_conversions_in_values_of_any_length) {
+  EXPECT_EQ(post("CREATE TABLE v (a UInt32, t DateTime64(9)) ENGINE = Memory").status, 200U);
+  std::string sql = "INSERT INTO v VALUES ";
+  constexpr int kRows = 8000;
+  for (int i = 0; i < kRows; ++i) {
+    sql +=
+        fmt::format("{}({}, fromUnixTimestamp64Nano(1763726400005000000))", i > 0 ? ", " : "", i);
+  }
+  ASSERT_GT(sql.size(), warehouse::StatementRules::kEvaluatedBytesMax);
+  const auto reply = post(sql);
+  EXPECT_EQ(reply.status, 200U) << reply.body;
+  EXPECT_EQ(post("SELECT count(), toUnixTimestamp(any(t)) FROM v").body, "8000\t1763726400\n");
 }
 
 TEST_F(ClickHouseServerTest, packs_answers_as_the_client_likes) {

@@ -212,6 +212,15 @@ Result<void> StatementGuard::admit_insert(const Judge& with, AdmittedStatement& 
   if (judged.selects) return not_yet("INSERT … SELECT with data");
   if (!values) return {};
   // VALUES may hold expressions, which the engine would run.
+  std::string joined;
+  if (!statement.data.empty() && !more_data.empty()) {
+    joined = fmt::format("{}{}", statement.data, more_data);
+  }
+  if (StatementRules::values_are_conversions(!joined.empty()     ? joined
+                                             : more_data.empty() ? statement.data
+                                                                 : more_data)) {
+    return {};
+  }
   if (statement.data.size() + more_data.size() <= StatementRules::kEvaluatedBytesMax) {
     const std::string data = fmt::format("{}{}", statement.data, more_data);
     if (rules_.values_may_be_evaluated(data)) {

@@ -72,6 +72,34 @@ constexpr std::array<std::string_view, 4> kTakeStructure = {"generaterandom", "v
 constexpr std::array<std::string_view, 5> kExpressionWords = {"default", "materialized", "alias",
                                                               "ephemeral", "ttl"};
 
+// All words that VALUES of constants need: drivers write times and keys as calls of such functions.
+constexpr std::array<std::string_view, 26> kConversionWords = {"null",
+                                                               "true",
+                                                               "false",
+                                                               "nan",
+                                                               "inf",
+                                                               "array",
+                                                               "tuple",
+                                                               "map",
+                                                               "todate",
+                                                               "todate32",
+                                                               "todatetime",
+                                                               "todatetime64",
+                                                               "totime",
+                                                               "totime64",
+                                                               "touuid",
+                                                               "toipv4",
+                                                               "toipv6",
+                                                               "tostring",
+                                                               "todecimal32",
+                                                               "todecimal64",
+                                                               "todecimal128",
+                                                               "todecimal256",
+                                                               "fromunixtimestamp64second",
+                                                               "fromunixtimestamp64milli",
+                                                               "fromunixtimestamp64micro",
+                                                               "fromunixtimestamp64nano"};
+
 // Functions of which an identifier as first argument is always a value, never a function.
 constexpr std::array<std::string_view, 24> kTakeValues = {
     "equals", "notequals", "less",     "greater",     "lessorequals", "greaterorequals",
@@ -197,6 +225,8 @@ bool holds(Names names, std::string_view name) {
   return std::ranges::find(names, name) != names.end();
 }
 
+bool is_word_letter(char c) { return std::isalnum(static_cast<unsigned char>(c)) != 0 || c == '_'; }
+
 std::unexpected<Error> refuse(std::string_view what) {
   return std::unexpected(clickhouse_style_error(
       Errc::kRefused, 497, "ACCESS_DENIED",
@@ -250,10 +280,11 @@ Result<void> check_structure(const std::vector<SqlToken>& tokens, size_t open) {
       if (has_expressions(token.text)) return refuse(name + "() with expressions in its columns");
       continue;
     }
-    const bool plain =
-        token.kind == SqlToken::Kind::kSymbol
-            ? symbols.find(token.text[0]) != std::string_view::npos
-            : std::isdigit(static_cast<unsigned char>(token.text[0])) != 0 || token.is_word("NULL");
+    const bool plain = token.kind == SqlToken::Kind::kSymbol
+                           ? symbols.find(token.text[0]) != std::string_view::npos
+                           : std::isdigit(static_cast<unsigned char>(token.text[0])) != 0 ||
+                                 token.is_word("NULL") || token.is_word("TRUE") ||
+                                 token.is_word("FALSE");
     if (!plain) return refuse(name + "() with computed columns");
   }
   return {};
@@ -511,6 +542,34 @@ Result<StatementRules::Kind> StatementRules::check_tree(std::string_view tree) c
     above.push_back(line);
   }
   return kind;
+}
+
+bool StatementRules::values_are_conversions(std::string_view data) {
+  for (size_t i = 0; i < data.size();) {
+    const auto c = static_cast<unsigned char>(data[i]);
+    if (c == '\'') {
+      // A doubled quote is the end of one string and the start of another.
+      for (++i; i < data.size() && data[i] != '\''; ++i) i += data[i] == '\\' ? 1 : 0;
+      if (i >= data.size()) return false;
+      ++i;
+    } else if (std::isalpha(c) != 0 || c == '_') {
+      const size_t from = i;
+      while (i < data.size() && is_word_letter(data[i])) ++i;
+      if (!holds(kConversionWords, lower(data.substr(from, i - from)))) return false;
+    } else if (std::isdigit(c) != 0) {
+      // No name of a function can follow a number like this.
+      while (i < data.size() && std::string_view("0123456789abcdefABCDEFxX._").contains(data[i]))
+        ++i;
+      if (i < data.size() && is_word_letter(data[i])) return false;
+    } else if (std::string_view(" \t\r\n(),-+.[]").find(data[i]) != std::string_view::npos) {
+      // Two of them are a comment.
+      if (c == '-' && data.substr(i).starts_with("--")) return false;
+      ++i;
+    } else {
+      return false;
+    }
+  }
+  return true;
 }
 
 bool StatementRules::values_may_be_evaluated(std::string_view data) const {

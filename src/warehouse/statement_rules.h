@@ -51,6 +51,10 @@ class StatementRules {
   /// `tree`: by EXPLAIN AST. Says what kind of statement it is.
   [[nodiscard]] Result<Kind> check_tree(std::string_view tree) const;
   [[nodiscard]] Result<void> check_setting(std::string_view name, std::string_view value) const;
+  /// Whether the data of INSERT … VALUES are constants and conversions of constants, as drivers
+  /// write them: these may be evaluated as they are, however long. Nothing is read but the letters
+  /// outside of strings.
+  [[nodiscard]] static bool values_are_conversions(std::string_view data);
   /// Whether the data of INSERT … VALUES are so plain that expressions in them, once they have
   /// passed the other checks, may be evaluated.
   [[nodiscard]] bool values_may_be_evaluated(std::string_view data) const;

@@ -159,6 +159,22 @@ TEST(StatementRules, judges_the_tree_by_what_is_known) {
   }
 }
 
+TEST(StatementRules, values_that_are_constants_and_conversions_are_known) {
+  for (const char* plain :
+       {"(1, -2.5e3, 'it''s \\\\ a \\' quote', NULL, true)", "([1, 2], ('a', 0x1F), map('k', 'v'))",
+        "(fromUnixTimestamp64Nano(1763726400005000000), toUUID('1'))", "",
+        "(toDate('x; file(1)'))"}) {
+    EXPECT_TRUE(StatementRules::values_are_conversions(plain)) << plain;
+  }
+  for (const char* other :
+       {"(now())", "(file('/x'))", "(`toDate`('x'))", "(\"a\")", "((SELECT 1))", "(1) -- x",
+        "(1); (2)", "(1 /* x */)", "('open", "('open\\", "($$x$$)", "({a:UInt8})",
+        "(toDate('x') + 1d AS y)", "(1 # x", "(1file('/x'))", "(1.file('/x'))"}) {
+    EXPECT_FALSE(StatementRules::values_are_conversions(other)) << other;
+  }
+  EXPECT_TRUE(StatementRules::values_are_conversions(std::string(3'000'000, ' ')));
+}
+
 TEST(StatementRules, values_are_evaluated_only_when_nothing_in_them_can_hide) {
   EXPECT_TRUE(rules().values_may_be_evaluated("(1, now()), (2, 'a''b')"));
   EXPECT_FALSE(rules().values_may_be_evaluated("(1, FiLe('/x'))"));
