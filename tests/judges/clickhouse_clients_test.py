@@ -48,3 +48,11 @@ def test_clickhouse_client_for_node(port, case):
     shutil.copy(CLIENTS / "clickhouse_client.mjs", directory)
     check(subprocess.run(["node", "clickhouse_client.mjs", port, case], cwd=directory, capture_output=True, text=True,
                          timeout=150))
+
+
+def test_clickhouse_jdbc(port):
+    directory = fetched(sources.clickhouse_jdbc)
+    # Every case in one virtual machine, which compiles the program first.
+    check(subprocess.run(["java", "-cp", f"{directory}/lib/*", CLIENTS / "ClickhouseJdbc.java", port, "queries",
+                          "parameters", "inserts", "metadata", "errors", "cancels"], capture_output=True, text=True,
+                         timeout=300))

@@ -31,6 +31,7 @@ NODE = "22.23.3"  # for what needs a newer node.js than the machine may have; an
 AIOKAFKA = "0.14.0"
 CLICKHOUSE_CONNECT = "1.12.0"
 CLICKHOUSE_CLIENT = "1.23.1"
+CLICKHOUSE_JDBC = "0.9.9"
 CONFLUENT_PYTHON = "2.16.1"
 
 
@@ -189,17 +190,22 @@ rootLogger.appenderRef.console.ref = console
 """
 
 
-def fetch_kafka(directory):
+def fetch_jars(directory, jars):
+    """Those and all they need, into lib/."""
     need("java", "mvn")
     dependencies = "".join(
         f"<dependency><groupId>{group}</groupId><artifactId>{name}</artifactId><version>{version}</version>"
         + (f"<classifier>{classifier}</classifier>" if classifier else "") + "</dependency>"
-        for group, name, version, classifier in JARS)
+        for group, name, version, classifier in jars)
     (directory / "pom.xml").write_text(
         '<project xmlns="http://maven.apache.org/POM/4.0.0"><modelVersion>4.0.0</modelVersion>'
-        "<groupId>judges</groupId><artifactId>kafka</artifactId><version>1</version><packaging>pom</packaging>"
+        "<groupId>judges</groupId><artifactId>jars</artifactId><version>1</version><packaging>pom</packaging>"
         f"<dependencies>{dependencies}</dependencies></project>\n")
     call(directory, "mvn", "-B", "-q", "dependency:copy-dependencies", f"-DoutputDirectory={directory}/lib")
+
+
+def fetch_kafka(directory):
+    fetch_jars(directory, JARS)
     (directory / "log4j2.properties").write_text(LOGGING)
 
 
@@ -207,6 +213,13 @@ def kafka():
     """Apache Kafka with its tools, Connect and Streams: jars in lib/."""
     need("java")
     return prepared(f"kafka-{KAFKA}", fetch_kafka)
+
+
+def clickhouse_jdbc():
+    """ClickHouse's JDBC driver: jars in lib/. Programs over it are run from their source, so a JDK must be there."""
+    need("java", "javac")
+    return prepared(f"clickhouse-jdbc-{CLICKHOUSE_JDBC}", lambda directory: fetch_jars(
+        directory, [("com.clickhouse", "clickhouse-jdbc", CLICKHOUSE_JDBC, "all")]))
 
 
 # Go ------------------------------------------------------------------------------------------------------
@@ -341,7 +354,8 @@ def clickhouse_client():
 
 ALL = {function.__name__: function for function in (
     librdkafka, rdkafka_performance, kafka, franz_go, kafkajs, platformatic, aiokafka, confluent_python, sarama,
-    kafka_exporter, librdkafka_new, confluent_javascript, clickhouse_connect, clickhouse_client)}
+    kafka_exporter, librdkafka_new, confluent_javascript, clickhouse_connect, clickhouse_client,
+    clickhouse_jdbc)}
 
 
 def main():
