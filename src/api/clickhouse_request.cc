@@ -24,8 +24,9 @@ std::unexpected<Error> not_yet(std::string_view what) {
                              fmt::format("{} is not supported yet on this port", what)));
 }
 
-// Known to this port, not to the engine.
-constexpr std::array<std::string_view, 20> kOwnParameters = {
+// Known to this port, not to the engine. How packed answers are to be packed is a wish: their
+// blocks say what they are.
+constexpr std::array<std::string_view, 22> kOwnParameters = {
     "query",
     "database",
     "default_format",
@@ -42,6 +43,8 @@ constexpr std::array<std::string_view, 20> kOwnParameters = {
     "readonly",
     "stacktrace",
     "client_protocol_version",
+    "network_compression_method",
+    "network_zstd_compression_level",
     "enable_http_compression",
     "send_progress_in_http_headers",
     "http_headers_progress_interval_ms",
@@ -173,6 +176,12 @@ Result<ClickHouseRequest> read_clickhouse_request(const io::HttpRequest& request
   result.packed_reply = request.query_or("compress", "0") == "1";
   result.whole_reply = request.query_or("wait_end_of_query", "0") == "1";
   result.progress_in_headers = request.query_or("send_progress_in_http_headers", "0") == "1";
+  const std::string revision = request.query_or("client_protocol_version", "0");
+  const auto read =
+      std::from_chars(revision.data(), revision.data() + revision.size(), result.protocol_revision);
+  if (read.ec != std::errc{} || read.ptr != revision.data() + revision.size()) {
+    return bad("client_protocol_version must be a number");
+  }
   if (request.query_or("enable_http_compression", "0") == "1") {
     result.accept_encoding = io::find_header(request.headers, "Accept-Encoding");
   }

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <chrono>
+#include <cstdint>
 #include <string>
 
 #include "base/error.h"
@@ -25,6 +26,7 @@ struct ClickHouseRequest {
   bool packed_reply = false;         // compress=1
   bool whole_reply = false;          // wait_end_of_query=1: nothing is sent before the end
   bool progress_in_headers = false;  // send_progress_in_http_headers=1
+  uint64_t protocol_revision = 0;    // client_protocol_version: how Native is framed
   std::string accept_encoding;       // Accept-Encoding, with enable_http_compression=1
 };
 

@@ -19,6 +19,7 @@
 #include "observe/metrics.h"
 #include "warehouse/clickhouse_error.h"
 #include "warehouse/compressed_block.h"
+#include "warehouse/native_reframer.h"
 #include "warehouse/statement_guard.h"
 
 namespace freshet::api {
@@ -213,6 +214,7 @@ class ClickHouseServer::State::Statement {
   Result<void> kill(io::HttpResponse& response);
   void add_summary(const StatementSummary& summary, io::HttpResponse& response) const;
   [[nodiscard]] std::string packed(std::string_view bytes, bool last);
+  Result<std::string> framed(std::string_view bytes, bool last);
 
   State& state_;
   const Opened& opened_;
@@ -228,6 +230,7 @@ class ClickHouseServer::State::Statement {
   AdmittedStatement statement_;
   bool admitted_ = false;
   std::string format_;
+  std::optional<warehouse::NativeReframer> reframer_;  // Native for a client of a newer revision
   bool streams_ = false;
   std::string held_;           // the beginning of a streamed answer
   std::string exception_tag_;  // of a streamed answer
@@ -393,6 +396,9 @@ Result<io::HttpResponse> ClickHouseServer::State::Statement::prepare() {
   format_ = !statement_.format.empty() ? statement_.format
             : !request_.format.empty() ? request_.format
                                        : "TabSeparated";
+  if (format_ == "Native" && request_.protocol_revision > 0) {
+    reframer_.emplace(request_.protocol_revision);
+  }
   io::HttpResponse response;
   response.content_type = clickhouse_content_type(format_);
   response.headers = {{"X-ClickHouse-Server-Display-Name", "freshet"},
@@ -476,8 +482,18 @@ Result<void> ClickHouseServer::State::Statement::run(io::HttpResponse& response)
                .result_bytes = result.bytes.size(),
                .elapsed_seconds = result.elapsed_seconds},
               response);
-  response.body = packed(result.bytes, true);
+  FRESHET_ASSIGN(const std::string body, framed(result.bytes, true));
+  response.body = packed(body, true);
   return {};
+}
+
+/// What the client is to get for the next bytes of the engine's answer.
+Result<std::string> ClickHouseServer::State::Statement::framed(std::string_view bytes, bool last) {
+  if (!reframer_) return std::string(bytes);
+  std::string out;
+  FRESHET_TRY(reframer_->push(bytes, out));
+  if (last) FRESHET_TRY(reframer_->finish(out));
+  return out;
 }
 
 Result<void> ClickHouseServer::State::Statement::remember_set() {
@@ -503,20 +519,33 @@ Result<void> ClickHouseServer::State::Statement::kill(io::HttpResponse& response
 Result<void> ClickHouseServer::State::Statement::stream(io::HttpBodyWriter& out) {
   bool begun = false;
   uint64_t bytes = 0;
-  const auto done = connection_->stream(
+  const auto pass_on = [&](std::string_view chunk) -> Result<void> {
+    if (!begun && held_.size() + chunk.size() <= kHeldBytesMax) {
+      held_ += chunk;
+      return {};
+    }
+    if (!std::exchange(begun, true) && !held_.empty()) {
+      FRESHET_TRY(out.write(packed(std::exchange(held_, {}), false)));
+    }
+    return out.write(packed(chunk, false));
+  };
+  auto done = connection_->stream(
       statement_.sql, format_, request_.settings,
       [&](std::string_view chunk) -> Result<void> {
         bytes += chunk.size();
-        if (!begun && held_.size() + chunk.size() <= kHeldBytesMax) {
-          held_ += chunk;
-          return {};
-        }
-        if (!std::exchange(begun, true) && !held_.empty()) {
-          FRESHET_TRY(out.write(packed(std::exchange(held_, {}), false)));
-        }
-        return out.write(packed(chunk, false));
+        if (!reframer_) return pass_on(chunk);
+        FRESHET_ASSIGN(const std::string whole, framed(chunk, false));
+        return pass_on(whole);
       },
       request_.parameters);
+  if (done && reframer_) {
+    auto rest = framed({}, true);
+    if (rest) {
+      FRESHET_TRY(pass_on(*rest));
+    } else {
+      done = std::unexpected(std::move(rest).error());
+    }
+  }
   if (!done) {
     // The answer is cut off then, in any case.
     if (begun) {
