@@ -56,3 +56,9 @@ def test_clickhouse_jdbc(port):
     check(subprocess.run(["java", "-cp", f"{directory}/lib/*", CLIENTS / "ClickhouseJdbc.java", port, "queries",
                           "parameters", "inserts", "metadata", "errors", "cancels"], capture_output=True, text=True,
                          timeout=300))
+
+
+@pytest.mark.parametrize("case", ["queries", "parameters", "inserts", "standard", "failures"])
+def test_clickhouse_go(port, case):
+    program = fetched(sources.clickhouse_go)
+    check(subprocess.run([program, urllib.parse.urlsplit(port).netloc, case], capture_output=True, text=True, timeout=150))

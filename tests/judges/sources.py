@@ -32,6 +32,7 @@ AIOKAFKA = "0.14.0"
 CLICKHOUSE_CONNECT = "1.12.0"
 CLICKHOUSE_CLIENT = "1.23.1"
 CLICKHOUSE_JDBC = "0.9.9"
+CLICKHOUSE_GO = "2.50.0"
 CONFLUENT_PYTHON = "2.16.1"
 
 
@@ -252,24 +253,28 @@ def franz_go():
                     go_build_log(lambda d: ["go", "test", "-c", "-o", d / "kgo.test", "./pkg/kgo/"]))
 
 
-SARAMA_MAIN = pathlib.Path(__file__).resolve().parent / "clients/sarama.go"
-
-
-def fetch_sarama(directory):
-    need("go")
-    call(directory, "go", "mod", "init", "judge")
-    call(directory, "go", "get", f"github.com/IBM/sarama@v{SARAMA}")
-
-
-def sarama():
-    """A small program of ours over sarama, built against the pinned module."""
-    directory = prepared(f"sarama-{SARAMA}", fetch_sarama)
-    program = directory / "sarama"
-    if not program.exists() or program.stat().st_mtime < SARAMA_MAIN.stat().st_mtime:
-        shutil.copy(SARAMA_MAIN, directory / "main.go")
+def go_program(name, module, version):
+    """A small program of ours, clients/NAME.go, built against the pinned module."""
+    def fetch(directory):
+        need("go")
+        call(directory, "go", "mod", "init", "judge")
+        call(directory, "go", "get", f"{module}@v{version}")
+    main = pathlib.Path(__file__).resolve().parent / f"clients/{name}.go"
+    directory = prepared(f"{name}-{version}", fetch)
+    program = directory / name
+    if not program.exists() or program.stat().st_mtime < main.stat().st_mtime:
+        shutil.copy(main, directory / "main.go")
         call(directory, "go", "mod", "tidy")
         call(directory, "go", "build", "-o", program, ".")
     return program
+
+
+def sarama():
+    return go_program("sarama", "github.com/IBM/sarama", SARAMA)
+
+
+def clickhouse_go():
+    return go_program("clickhouse_go", "github.com/ClickHouse/clickhouse-go/v2", CLICKHOUSE_GO)
 
 
 def kafka_exporter():
@@ -355,7 +360,7 @@ def clickhouse_client():
 ALL = {function.__name__: function for function in (
     librdkafka, rdkafka_performance, kafka, franz_go, kafkajs, platformatic, aiokafka, confluent_python, sarama,
     kafka_exporter, librdkafka_new, confluent_javascript, clickhouse_connect, clickhouse_client,
-    clickhouse_jdbc)}
+    clickhouse_jdbc, clickhouse_go)}
 
 
 def main():
