@@ -5,6 +5,7 @@
 #include <charconv>
 #include <string_view>
 
+#include "api/multipart_form.h"
 #include "kafka/compression.h"
 #include "warehouse/clickhouse_error.h"
 #include "warehouse/compressed_block.h"
@@ -103,6 +104,24 @@ Result<std::string> unpack_body(const io::HttpRequest& request) {
   return body;
 }
 
+/// The fields of a form stand for parameters of the URL.
+Result<ClickHouseRequest> read_form_request(const io::HttpRequest& request,
+                                            std::string_view boundary) {
+  FRESHET_ASSIGN(const std::string body, unpack_body(request));
+  const auto parts = read_form(body, boundary);
+  if (!parts) return bad(parts.error().message());
+  io::HttpRequest plain{.method = request.method, .query = request.query};
+  for (const FormPart& part : *parts) {
+    if (part.is_file) return not_yet("external data in a multipart form");
+    plain.query[part.name] = part.value;
+  }
+  for (const char* name : {"Accept-Encoding", "X-ClickHouse-Database", "X-ClickHouse-Format"}) {
+    plain.headers.emplace_back(name, io::find_header(request.headers, name));
+  }
+  plain.query.erase("decompress");
+  return read_clickhouse_request(plain);
+}
+
 }  // namespace
 
 Result<Credentials> read_credentials(const io::HttpRequest& request) {
@@ -129,7 +148,11 @@ Result<ClickHouseRequest> read_clickhouse_request(const io::HttpRequest& request
   ClickHouseRequest result;
   result.query = request.query_or("query", "");
   const std::string_view content_type = io::find_header(request.headers, "Content-Type");
-  if (content_type.starts_with("multipart/")) return not_yet("external data in a multipart form");
+  if (content_type.starts_with("multipart/")) {
+    const std::string_view boundary = form_boundary(content_type);
+    if (boundary.empty()) return bad("the Content-Type names no form or no boundary");
+    return read_form_request(request, boundary);
+  }
   for (const auto& [name, value] : request.query) {
     if (std::ranges::find(kNotYet, name) != kNotYet.end()) return not_yet(name);
     if (name.starts_with("param_")) {

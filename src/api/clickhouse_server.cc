@@ -396,7 +396,10 @@ Result<io::HttpResponse> ClickHouseServer::State::Statement::prepare() {
   format_ = !statement_.format.empty() ? statement_.format
             : !request_.format.empty() ? request_.format
                                        : "TabSeparated";
-  if (format_ == "Native" && request_.protocol_revision > 0) {
+  // Clients that name an older one look first whether they get it, as clickhouse-connect does, and
+  // read revision 0 as well.
+  if (format_ == "Native" &&
+      request_.protocol_revision >= warehouse::NativeReframer::kRevisionWithOwnForms) {
     reframer_.emplace(request_.protocol_revision);
   }
   io::HttpResponse response;

@@ -265,6 +265,22 @@ TEST_F(ClickHouseServerTest, takes_any_password_where_none_is_set) {
   EXPECT_EQ(ask("GET", "/?query=SELECT+1&user=x").status, 403U);
 }
 
+TEST_F(ClickHouseServerTest, takes_the_fields_of_a_form) {
+  const auto field = [](std::string_view name, std::string_view value) {
+    return fmt::format("--abc\r\nContent-Disposition: form-data; name=\"{}\"\r\n\r\n{}\r\n", name,
+                       value);
+  };
+  const io::HttpHeaders headers = {{"content-type", "multipart/form-data; boundary=abc"}};
+  const std::string fields = field("query", "SELECT {n:UInt8} + getSetting('max_threads')") +
+                             field("param_n", "4") + field("max_threads", "3");
+  EXPECT_EQ(ask("POST", "/?default_format=CSV", fields + "--abc--\r\n", headers).body, "7\n");
+  EXPECT_THAT(ask("POST", "/", fields, headers).body, HasSubstr("ends inside part 3"));
+  const auto file = ask(
+      "POST", "/?query=SELECT+1",
+      "--abc\r\nContent-Disposition: form-data; name=t; filename=x\r\n\r\n1\r\n--abc--", headers);
+  EXPECT_EQ(header(file, "X-ClickHouse-Exception-Code"), "48");
+}
+
 TEST_F(ClickHouseServerTest, takes_conversions_in_values_of_any_length) {
   EXPECT_EQ(post("CREATE TABLE v (a UInt32, t DateTime64(9)) ENGINE = Memory").status, 200U);
   std::string sql = "INSERT INTO v VALUES ";

@@ -5,7 +5,6 @@
 namespace freshet::warehouse {
 namespace {
 
-constexpr uint64_t kRevisionWithOwnForms = 54'454;
 constexpr std::string_view kBlockInfo("\x01\x00\x02\xFF\xFF\xFF\xFF\x00", 8);
 constexpr uint64_t kColumnsMax = 100'000;
 

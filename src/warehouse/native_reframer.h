@@ -19,6 +19,8 @@ namespace freshet::warehouse {
 
 class NativeReframer {
  public:
+  static constexpr uint64_t kRevisionWithOwnForms = 54'454;
+
   explicit NativeReframer(uint64_t revision) : revision_(revision) {}
 
   /// Appends to `out` every block that `bytes` complete. kUnsupported for a column whose type
