@@ -411,7 +411,10 @@ Result<io::HttpResponse> ClickHouseServer::State::Statement::prepare() {
     FRESHET_TRY(insert(response));
     return response;
   }
-  response.headers.emplace_back("X-ClickHouse-Format", format_);
+  // Only what has rows has a format: that is how clients tell an empty answer from none.
+  if (statement_.kind != Kind::kWrite && statement_.kind != Kind::kSession) {
+    response.headers.emplace_back("X-ClickHouse-Format", format_);
+  }
   if (statement_.kind == Kind::kKill) {
     FRESHET_TRY(kill(response));
     return response;

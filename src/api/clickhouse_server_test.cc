@@ -265,6 +265,15 @@ TEST_F(ClickHouseServerTest, takes_any_password_where_none_is_set) {
   EXPECT_EQ(ask("GET", "/?query=SELECT+1&user=x").status, 403U);
 }
 
+TEST_F(ClickHouseServerTest, names_the_format_of_rows_only) {
+  EXPECT_EQ(header(post("SELECT number FROM numbers(0)"), "X-ClickHouse-Format"), "TabSeparated");
+  EXPECT_EQ(header(post("SHOW TABLES"), "X-ClickHouse-Format"), "TabSeparated");
+  for (const char* sql : {"CREATE TABLE named (a UInt8) ENGINE = Memory", "DROP TABLE named"}) {
+    EXPECT_EQ(header(post(sql), "X-ClickHouse-Format"), "") << sql;
+  }
+  EXPECT_EQ(header(post("SET max_threads = 1", "&session_id=f"), "X-ClickHouse-Format"), "");
+}
+
 TEST_F(ClickHouseServerTest, takes_the_fields_of_a_form) {
   const auto field = [](std::string_view name, std::string_view value) {
     return fmt::format("--abc\r\nContent-Disposition: form-data; name=\"{}\"\r\n\r\n{}\r\n", name,
