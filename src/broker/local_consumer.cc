@@ -367,6 +367,15 @@ Result<kafka::PartitionBounds> LocalConsumer::bounds(const TopicPartition& tp) {
   return kafka::PartitionBounds{log->log_start(), log->end_offset(kIsolation)};
 }
 
+Result<Offset> LocalConsumer::offset_at(const TopicPartition& tp,
+                                        std::chrono::milliseconds since_epoch) {
+  FRESHET_ASSIGN(const PartitionLogPtr log, find_log(tp));
+  const Offset end = log->end_offset(kIsolation);  // first: what comes meanwhile is not passed over
+  FRESHET_ASSIGN_CONTEXT(const auto found, log->find_by_time(since_epoch.count()), "partition {}",
+                         tp);
+  return found ? std::min(found->offset, end) : end;
+}
+
 Result<void> LocalConsumer::commit(std::span<const kafka::OffsetCommit> commits) {
   const LocalThrottle::Work work(throttle_);
   FRESHET_ASSIGN(const MemberIdentity who, may_commit(commits));

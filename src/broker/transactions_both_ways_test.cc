@@ -262,6 +262,9 @@ TEST_P(TransactionsBothWays, offsets_of_a_former_member_are_refused) {
     Result<kafka::PartitionBounds> bounds(const TopicPartition&) override {
       return fail(Errc::kUnsupported, "not asked for");
     }
+    Result<Offset> offset_at(const TopicPartition&, milliseconds) override {
+      return fail(Errc::kUnsupported, "not asked for");
+    }
     Result<void> commit(std::span<const kafka::OffsetCommit>) override { return {}; }
     Result<std::vector<kafka::AssignedPartition>> committed(
         std::span<const TopicPartition>) override {

@@ -1,6 +1,7 @@
 #include "kafka/committed_records.h"
 
 #include <algorithm>
+#include <cstdint>
 #include <memory>
 #include <set>
 #include <string>
@@ -10,6 +11,12 @@
 namespace freshet::kafka {
 
 namespace {
+
+/// False: no reader takes it; it must not stand for other offsets either.
+bool has_offsets(RecordBatchView batch) {
+  return batch.base_offset() >= Offset(0) && batch.last_offset_delta() >= 0 &&
+         batch.base_offset().value() <= INT64_MAX - 1 - batch.last_offset_delta();
+}
 
 /// Takes batches in order and puts what is left together again.
 class Committed {
@@ -45,6 +52,7 @@ class Committed {
 
  private:
   bool belongs_to_aborted(RecordBatchView batch) {
+    if (!has_offsets(batch)) return false;
     for (; next_ < aborted_.size() && aborted_[next_].first_offset <= batch.last_offset();
          ++next_) {
       open_.insert(aborted_[next_].producer_id);
@@ -60,6 +68,9 @@ class Committed {
   }
 
   void extend_gap(RecordBatchView batch) {
+    const bool fits = batch.base_offset() >= gap_first_ &&
+                      batch.last_offset().value() - INT32_MAX <= gap_first_.value();
+    if (!fits) close_gap();
     if (!gap_open_) gap_first_ = batch.base_offset();
     gap_open_ = true;
     gap_last_ = batch.last_offset();

@@ -1,7 +1,7 @@
 // How a pipeline reads, shares the work and commits: the one small interface between pipeline code
 // and a Kafka-protocol log. Real users: broker/local_consumer.h (in process, batches straight from
-// the log) and, for an external Kafka, the librdkafka form that a later change adds. Pipeline code
-// does not know which it has.
+// the log) and kafka/remote/remote_consumer.h (a Kafka that runs elsewhere). Pipeline code does not
+// know which it has.
 //
 // Life: construct -> poll() ... -> leave(). poll() is called from one thread, regularly (it is the
 // heartbeat); fetch(), bounds() and commit() from any thread.
@@ -93,6 +93,10 @@ class GroupConsumer {
                                        std::chrono::milliseconds wait) = 0;
 
   virtual Result<PartitionBounds> bounds(const TopicPartition& tp) = 0;
+
+  /// The first record whose time is `since_epoch` or later; the high watermark if there is none.
+  virtual Result<Offset> offset_at(const TopicPartition& tp,
+                                   std::chrono::milliseconds since_epoch) = 0;
 
   /// Commits all or none of `commits`; durable when it returns. kFenced: see above.
   virtual Result<void> commit(std::span<const OffsetCommit> commits) = 0;

@@ -1,9 +1,10 @@
 // How sources and dead letters write to a log. Real users: broker/local_producer.h (in process) and
-// the librdkafka form for an external Kafka, which a later change adds.
+// kafka/remote/remote_producer.h (a Kafka that runs elsewhere).
 #pragma once
 
 #include <fmt/format.h>
 
+#include <chrono>
 #include <cstdint>
 #include <future>
 #include <optional>
@@ -31,9 +32,9 @@ class RecordProducer {
   virtual Result<int32_t> partition_count(const std::string& topic) = 0;
 
   /// Appends all batches in order. The future is ready when every one of them is durable
-  /// (fdatasync) and visible, and holds their base offsets in the same order; on error any prefix
-  /// may have landed. kOutOfRange: a record's time is further from the broker's clock than its
-  /// topic allows.
+  /// (fdatasync, or all in-sync replicas) and visible, and holds their base offsets in the same
+  /// order; on error any prefix of each partition's may have landed. kOutOfRange: a record's time
+  /// is further from the broker's clock than its topic allows.
   virtual std::future<Result<std::vector<Offset>>> produce(std::vector<PartitionBatch> batches) = 0;
 
   /// The newest batches of a partition that end before `before` (kNoOffset: the end), newest first,
@@ -41,6 +42,10 @@ class RecordProducer {
   /// position with it.
   virtual Result<std::vector<LogSlice>> read_backwards(const TopicPartition& tp, Offset before,
                                                        size_t bytes_max) = 0;
+
+  /// The program ends: a log that cannot be reached is waited for `limit` longer, then what is not
+  /// durable fails with kCancelled; it may have landed. A log of this process is always there.
+  virtual void stop_waiting(std::chrono::milliseconds /*limit*/) {}
 };
 
 /// The failure of produce() for records that were stamped with the clock of this process. A refused

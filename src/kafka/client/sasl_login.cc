@@ -53,7 +53,14 @@ Result<std::optional<SaslLogin>> SaslLogin::from(
   if (value("sasl.username").empty()) {
     return fail(Errc::kInvalidArgument, "sasl.mechanism={} needs a sasl.username", mechanism);
   }
-  return SaslLogin(std::move(mechanism), value("sasl.username"), value("sasl.password"),
+  return create(std::move(mechanism), value("sasl.username"), value("sasl.password"));
+}
+
+Result<SaslLogin> SaslLogin::create(std::string mechanism, std::string user, std::string password) {
+  if (mechanism != kPlain && !scram_mechanism_of(mechanism)) {
+    return fail(Errc::kUnsupported, "SASL mechanism {} is not supported yet", mechanism);
+  }
+  return SaslLogin(std::move(mechanism), std::move(user), std::move(password),
                    to_base64(random_bytes(kNonceBytes)));
 }
 

@@ -25,6 +25,8 @@ class SaslLogin {
   /// that is not one of these three. kInvalidArgument: no user.
   static Result<std::optional<SaslLogin>> from(
       const std::map<std::string, std::string>& properties);
+  /// kUnsupported: a mechanism that is not one of the three.
+  static Result<SaslLogin> create(std::string mechanism, std::string user, std::string password);
   SaslLogin(std::string mechanism, std::string user, std::string password, std::string nonce);
 
   [[nodiscard]] const std::string& mechanism() const { return mechanism_; }

@@ -69,6 +69,7 @@ TEST(SaslLogin, is_made_from_the_properties_of_librdkafka) {
   const auto kerberos = SaslLogin::from({{"sasl.mechanism", "GSSAPI"}});
   EXPECT_TRUE(kerberos && !*kerberos);
   EXPECT_EQ(SaslLogin::from({{"sasl.mechanism", "PLAIN"}}).error().code(), Errc::kInvalidArgument);
+  EXPECT_EQ(SaslLogin::create("GSSAPI", "ada", "").error().code(), Errc::kUnsupported);
 }
 
 }  // namespace

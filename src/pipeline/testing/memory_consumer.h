@@ -12,6 +12,7 @@
 
 #include "base/error.h"
 #include "kafka/group_consumer.h"
+#include "kafka/record_iterator.h"
 #include "model/offset.h"
 #include "pipeline/testing/incarnation.h"
 #include "pipeline/testing/memory_world.h"
@@ -63,6 +64,22 @@ class MemoryConsumer final : public kafka::GroupConsumer {
     const std::lock_guard lock(world_.mutex);
     const auto& partition = world_.log.at(tp);
     return kafka::PartitionBounds{partition.start, partition.end};
+  }
+
+  Result<Offset> offset_at(const TopicPartition& tp,
+                           std::chrono::milliseconds since_epoch) override {
+    const std::lock_guard lock(world_.mutex);
+    const auto& partition = world_.log.at(tp);
+    std::string scratch;
+    for (const auto& batch : partition.batches) {
+      FRESHET_ASSIGN(auto records,
+                     kafka::RecordIterator::open(kafka::RecordBatchView(batch), scratch));
+      RecordView record;
+      while (records.next(record)) {
+        if (record.timestamp_ms >= since_epoch.count()) return record.offset;
+      }
+    }
+    return partition.end;
   }
 
   Result<void> commit(std::span<const kafka::OffsetCommit> commits) override {
