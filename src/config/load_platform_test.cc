@@ -334,5 +334,27 @@ TEST(LoadPlatform, says_what_is_wrong_with_a_listener) {
               HasSubstr("not supported yet"));
 }
 
+TEST(LoadPlatform, reads_where_a_new_pipeline_begins) {
+  const auto pipeline = [](const std::string& start) {
+    return "platform: p\ntables: [CREATE TABLE a.b (x UInt8) ENGINE = MergeTree ORDER BY x]\n"
+           "topics: { t: {} }\npipelines: { p: { from: t, decode: json, start: " +
+           start + ", to: { clickhouse: { table: a.b } } } }\n";
+  };
+  const auto start_of = [&](const std::string& start) {
+    const auto loaded = load(pipeline(start), {});
+    EXPECT_EQ(loaded.problems.to_string(), "");
+    return loaded.platform.pipelines.at(0).start;
+  };
+  using At = PipelineStart::At;
+  EXPECT_EQ(start_of("earliest"), PipelineStart());
+  EXPECT_EQ(start_of("latest").at, At::kLatest);
+  EXPECT_EQ(start_of("2025-09-18T10:30:00.250Z"),
+            (PipelineStart{.at = At::kTime, .time = 1'758'191'400'250ms}));
+  EXPECT_EQ(start_of("2025-09-18").time, 1'758'153'600'000ms);
+  for (const std::string wrong : {"soon", "1969-12-31", "10:30"}) {
+    EXPECT_THAT(problems_of(pipeline(wrong)), HasSubstr("earliest, latest or UTC time"));
+  }
+}
+
 }  // namespace
 }  // namespace freshet::config

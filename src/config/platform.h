@@ -95,6 +95,14 @@ enum class OnReject { kDeadLetter, kStop };
 enum class OnUnknownField { kIgnore, kReject };
 enum class OnMissingField { kDefault, kReject };
 
+/// Where a pipeline begins in a partition of which its group has committed nothing.
+struct PipelineStart {
+  enum class At { kEarliest, kLatest, kTime };
+  At at = At::kEarliest;
+  std::chrono::milliseconds time{0};  // of kTime, since the epoch
+  friend bool operator==(const PipelineStart&, const PipelineStart&) = default;
+};
+
 struct PipelineSettings {
   std::string name;
   SourcePosition at;
@@ -103,6 +111,7 @@ struct PipelineSettings {
   std::string table;  // to.clickhouse.table, "database.table"
   SourcePosition table_at;
   std::vector<ColumnPath> columns;
+  PipelineStart start;
   FlushSettings flush;
   OnReject on_reject = OnReject::kDeadLetter;
   OnUnknownField on_unknown_field = OnUnknownField::kIgnore;

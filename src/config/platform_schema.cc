@@ -371,6 +371,23 @@ ValueKind<std::string> pipeline_topic_kind() {
   return kind;
 }
 
+ValueKind<PipelineStart> start_kind() {
+  using At = PipelineStart::At;
+  const auto time = utc_time_kind();
+  return {"earliest, latest or UTC time", time.expected,
+          [time](const std::string& text) -> std::optional<PipelineStart> {
+            if (text == "earliest") return PipelineStart{.at = At::kEarliest};
+            if (text == "latest") return PipelineStart{.at = At::kLatest};
+            const auto at = time.parse(text);
+            if (!at || *at < std::chrono::milliseconds(0)) return std::nullopt;
+            return PipelineStart{.at = At::kTime, .time = *at};
+          },
+          [time](const PipelineStart& start) {
+            if (start.at == At::kTime) return time.print(start.time);
+            return std::string(start.at == At::kLatest ? "latest" : "earliest");
+          }};
+}
+
 Section<PipelineSettings> pipeline_section() {
   Section<PipelineSettings> pipeline("Moves the records of topics to one place, exactly once.");
   pipeline
@@ -392,6 +409,11 @@ Section<PipelineSettings> pipeline_section() {
   to_info.required = true;
   pipeline
       .custom(to_info, [to](const Place& place, PipelineSettings& into) { to.read(place, into); })
+      .key("start", &PipelineSettings::start, start_kind(),
+           {"Where a new pipeline begins, and later in partitions that were added: with the first "
+            "record, with what comes after its start, or with the first record of that time or "
+            "later. Once its group has committed, that alone counts.",
+            "latest"})
       .section("flush", &PipelineSettings::flush, flush_section(), {"When a batch is cut.", ""})
       .key("on_reject", &PipelineSettings::on_reject,
            choice_kind<OnReject>(

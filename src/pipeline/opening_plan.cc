@@ -54,7 +54,8 @@ Result<OpeningPlan> begin_new_group(const OpeningFacts& facts) {
                 facts.assigned.tp, facts.group, facts.destination, facts.table_end - 1);
   }
   OpeningPlan plan;
-  plan.start = plan.confirmed = plan.landed = plan.cut = facts.bounds.log_start;
+  plan.start = plan.confirmed = plan.landed = plan.cut =
+      std::max(facts.begin, facts.bounds.log_start);
   return plan;
 }
 

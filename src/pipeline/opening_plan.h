@@ -4,8 +4,9 @@
 //   metadata      begins
 //   ours          settles exactly the pending ranges, then goes on behind them
 //   none, and never committed
-//                 at the start of the log; refused if the table holds rows of this partition
-//                 already: nobody can know whether they are the same records
+//                 where the pipeline is to start, by default at the start of the log; refused if
+//                 the table holds rows of this partition already: nobody can know whether they are
+//                 the same records
 //   absent, foreign, other version or corrupt, with a committed offset
 //                 there, and every range up to the last row that the table holds is compared with
 //                 the table before it is written; refused if the table cannot be asked
@@ -32,6 +33,8 @@ struct OpeningFacts {
   uint64_t pipeline_hash = 0;
   kafka::AssignedPartition assigned;
   kafka::PartitionBounds bounds;
+  /// Where a group without a position begins; kNoOffset: at the start of the log.
+  Offset begin = kNoOffset;
   bool provable = false;  // the destination can say which offsets it holds
   /// One past the highest offset of this partition in the destination; kNoOffset: none. Only looked
   /// at if needs_table_end().

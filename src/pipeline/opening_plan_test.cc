@@ -56,6 +56,10 @@ TEST(OpeningPlan, a_new_group_begins_at_the_start_of_the_log) {
   EXPECT_EQ(plan.cut, Offset(40));
   EXPECT_TRUE(plan.pending.empty());
 
+  fresh.begin = Offset(1000);
+  EXPECT_EQ(plan_opening(fresh).value().start, Offset(1000));
+  EXPECT_EQ(plan_opening(fresh).value().landed, Offset(1000));
+
   fresh.table_end = Offset(77);
   EXPECT_THAT(refusal(fresh), HasSubstr("holds rows of this partition up to offset 76"));
 }

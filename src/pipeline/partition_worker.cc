@@ -231,6 +231,12 @@ Result<void> PartitionWorker::confirm() {
   return {};
 }
 
+/// Where a pipeline that is told to begin elsewhere than at the start of the log begins.
+Result<Offset> PartitionWorker::beginning(const kafka::PartitionBounds& bounds) const {
+  if (context_.start.at == config::PipelineStart::At::kLatest) return bounds.high_watermark;
+  return context_.consumer.offset_at(assigned_.tp, context_.start.time);
+}
+
 Result<void> PartitionWorker::open() {
   OpeningFacts facts{.group = context_.group,
                      .destination = context_.sink.display(),
@@ -245,6 +251,11 @@ Result<void> PartitionWorker::open() {
   facts.assigned.committed = committed.front().committed;
   facts.assigned.metadata = std::move(committed.front().metadata);
   FRESHET_ASSIGN_CONTEXT(facts.bounds, context_.consumer.bounds(assigned_.tp), "{}", assigned_.tp);
+  const bool chosen = facts.assigned.committed == kNoOffset &&
+                      context_.start.at != config::PipelineStart::At::kEarliest;
+  if (chosen) {
+    FRESHET_ASSIGN_CONTEXT(facts.begin, beginning(facts.bounds), "{}", assigned_.tp);
+  }
   if (facts.provable && needs_table_end(facts.assigned)) {
     auto origins = context_.sink.origins();
     if (!origins)
@@ -256,6 +267,15 @@ Result<void> PartitionWorker::open() {
   FRESHET_ASSIGN(const auto plan, plan_opening(facts));
   for (const auto& warning : plan.warnings) log_.warn(warning);
   if (plan.deleted) report_deleted(*plan.deleted, plan.deleted_in_doubt);
+  if (chosen) {
+    // Kept before anything is read: after a crash the end of the log is elsewhere, and retention
+    // or a late record may have moved what a time stands for.
+    {
+      const std::lock_guard lock(mutex_);
+      start_ = plan.start;
+    }
+    FRESHET_TRY(commit(plan.start, {}, context_.clock.wall()));
+  }
 
   const std::lock_guard lock(mutex_);
   start_ = plan.start;

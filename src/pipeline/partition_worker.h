@@ -56,6 +56,7 @@
 
 #include "base/clock.h"
 #include "base/error.h"
+#include "config/platform.h"
 #include "kafka/group_consumer.h"
 #include "observe/log.h"
 #include "pipeline/byte_budget.h"
@@ -76,6 +77,7 @@ struct PartitionContext {
   std::string group;
   uint64_t pipeline_hash = 0;
   RangeLimits limits;
+  config::PipelineStart start;
   std::chrono::milliseconds confirm_after{250};
   bool stop_on_reject = false;
   TestGuards guards;
@@ -137,6 +139,7 @@ class PartitionWorker {
 
   // Each is one step of the writer lane.
   Result<void> open();
+  Result<Offset> beginning(const kafka::PartitionBounds& bounds) const;
   Result<void> settle();
   Result<void> write_next();
   Result<void> confirm();

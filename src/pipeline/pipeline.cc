@@ -52,6 +52,7 @@ class Pipeline::State {
                  .group = parts_.consumer->group(),
                  .pipeline_hash = hash,
                  .limits = limits_of(options_.settings.flush),
+                 .start = options_.settings.start,
                  .confirm_after = options_.confirm_after,
                  .stop_on_reject = options_.settings.on_reject == config::OnReject::kStop,
                  .guards = TestGuards::from_environment(),

@@ -119,6 +119,21 @@ TEST_F(PipelineTest, drain_writes_everything_visible_without_waiting_for_the_flu
   EXPECT_EQ(verdict.unconfirmed, 0U);
 }
 
+TEST_F(PipelineTest, one_that_begins_at_the_end_keeps_that_beginning) {
+  settings_.start.at = config::PipelineStart::At::kLatest;
+  produce(10);
+  auto first = start();
+  ASSERT_TRUE(eventually([&] { return first->status().caught_up; }));
+  EXPECT_EQ(first->status().records, 0U);
+  ASSERT_TRUE(first->stop(StopMode::kFinish));
+  produce(5);
+  auto second = start();
+  ASSERT_TRUE(eventually([&] { return second->status().caught_up; }));
+  const auto verdict = judge(*second);
+  EXPECT_TRUE(verdict.exact()) << to_json(verdict);
+  EXPECT_EQ(verdict.records, 18U);
+}
+
 TEST_F(PipelineTest, failing_writes_are_tried_again_and_shown) {
   std::atomic<bool> down{true};
   self_.decide = [&](int, std::string_view what) {
