@@ -1,10 +1,15 @@
 #include "app/embedded_services.h"
 
+#include <unistd.h>
+
 #include <algorithm>
+#include <array>
+#include <functional>
 #include <future>
 #include <system_error>
 
 #include "base/check.h"
+#include "base/crc32c.h"
 #include "io/file.h"
 
 namespace freshet::app {
@@ -41,6 +46,18 @@ Result<std::unique_ptr<warehouse::Engine>> open_warehouse(const std::filesystem:
   }
   FRESHET_ASSIGN_CONTEXT(auto engine, warehouse::Engine::open(std::move(options)), "warehouse");
   return engine;
+}
+
+/// One process holds a data directory, so its path and the host name one process.
+std::string default_instance(const std::filesystem::path& data_dir) {
+  std::array<char, 65> buffer{};  // Linux has no longer ones
+  static_cast<void>(::gethostname(buffer.data(), buffer.size() - 1));
+  std::string host(buffer.data());
+  const auto is_plain = [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.';
+  };
+  std::ranges::replace_if(host, std::not_fn(is_plain), '-');
+  return fmt::format("{}-{:08x}", host, crc32c(data_dir.string()));
 }
 
 broker::ListenerSecurity listener_security(const config::KafkaListenerSettings& settings) {
@@ -102,16 +119,12 @@ Result<std::unique_ptr<EmbeddedServices>> EmbeddedServices::start(const ServiceO
         std::async(std::launch::async, open_warehouse, services->data_dir_, options.clickhouse);
   }
   if (options.log) {
-    const bool every_address = options.kafka.host == "0.0.0.0" || options.kafka.host == "::";
-    services->kafka_host_ = every_address ? "127.0.0.1" : options.kafka.host;
-    auto log = broker::Broker::start(broker_options(options, services->data_dir_),
-                                     services->clock(), services->metrics_);
-    if (log) {
-      services->log_ = std::move(*log);
-    } else if (!options.warehouse) {
-      return std::unexpected(std::move(log).error().with_context("log"));
-    } else {
-      if (auto opened = engine.get()) services->warehouse_ = std::move(*opened);
+    auto log = services->start_log(options);
+    if (!log) {
+      // The engine closes before its directory is given up.
+      if (options.warehouse) {
+        if (auto opened = engine.get()) services->warehouse_ = std::move(*opened);
+      }
       return std::unexpected(std::move(log).error().with_context("log"));
     }
   }
@@ -121,12 +134,34 @@ Result<std::unique_ptr<EmbeddedServices>> EmbeddedServices::start(const ServiceO
   return services;
 }
 
+Result<void> EmbeddedServices::start_log(const ServiceOptions& options) {
+  if (!options.external_kafka.bootstrap.empty()) {
+    kafka_bootstrap_ = options.external_kafka.bootstrap;
+    auto settings = options.external_kafka;
+    if (settings.instance.empty()) settings.instance = default_instance(data_dir_);
+    FRESHET_ASSIGN(log_service_, ExternalLog::open(std::move(settings)));
+    return {};
+  }
+  const bool every_address = options.kafka.host == "0.0.0.0" || options.kafka.host == "::";
+  kafka_host_ = every_address ? "127.0.0.1" : options.kafka.host;
+  FRESHET_ASSIGN(log_,
+                 broker::Broker::start(broker_options(options, data_dir_), clock(), metrics_));
+  log_service_ = std::make_unique<EmbeddedLog>(*log_);
+  return {};
+}
+
+LogService& EmbeddedServices::log_service() {
+  FRESHET_CHECK(log_service_ != nullptr);
+  return *log_service_;
+}
+
 broker::Broker& EmbeddedServices::log() {
   FRESHET_CHECK(log_ != nullptr);
   return *log_;
 }
 
 std::string EmbeddedServices::kafka_address() const {
+  if (!kafka_bootstrap_.empty()) return kafka_bootstrap_;
   FRESHET_CHECK(log_ != nullptr);
   const bool v6 = kafka_host_.contains(':');
   return fmt::format("{}{}{}:{}", v6 ? "[" : "", kafka_host_, v6 ? "]" : "", log_->port());

@@ -1,5 +1,6 @@
-// The embedded services of one data directory: the log (broker) and the warehouse (engine), with
-// the lock that keeps every other process out.
+// The services of one data directory: the log (a broker in this process, or a connection to a Kafka
+// that runs elsewhere) and the warehouse (engine), with the lock that keeps every other process
+// out.
 //
 //   <data dir>/lock        pid of the holder
 //   <data dir>/log/        broker
@@ -17,6 +18,7 @@
 #include <optional>
 #include <string>
 
+#include "app/log_service.h"
 #include "base/clock.h"
 #include "base/error.h"
 #include "broker/broker.h"
@@ -37,6 +39,7 @@ struct ServiceOptions {
   std::optional<config::ClickHousePortSettings> clickhouse;
   uint16_t kafka_port = 9092;  // 0 takes a free one
   config::KafkaListenerSettings kafka;
+  config::ExternalKafkaSettings external_kafka;  // with a bootstrap: no broker is started
 };
 
 class EmbeddedServices {
@@ -52,6 +55,8 @@ class EmbeddedServices {
   Result<void> ensure_warehouse();
   /// Only what was asked for in start(), or ensured.
   [[nodiscard]] broker::Broker& log();
+  /// The log, embedded or not.
+  [[nodiscard]] LogService& log_service();
   /// "127.0.0.1:9092": where programs of this machine reach the log.
   [[nodiscard]] std::string kafka_address() const;
   [[nodiscard]] warehouse::Engine& warehouse();
@@ -63,13 +68,16 @@ class EmbeddedServices {
 
  private:
   EmbeddedServices(std::filesystem::path data_dir, io::DirectoryLock lock);
+  Result<void> start_log(const ServiceOptions& options);
 
   std::filesystem::path data_dir_;
   std::optional<config::ClickHousePortSettings> clickhouse_port_;
   std::string kafka_host_;
+  std::string kafka_bootstrap_;  // of an external Kafka
   io::DirectoryLock lock_;
   MetricRegistry metrics_;
-  std::unique_ptr<broker::Broker> log_;
+  std::unique_ptr<broker::Broker> log_;  // none: external
+  std::unique_ptr<LogService> log_service_;
   std::mutex warehouse_mutex_;  // held while it opens and closes
   std::unique_ptr<warehouse::Engine> warehouse_;
 };

@@ -28,6 +28,32 @@ std::map<std::string, std::string> login_properties(const config::KafkaListenerS
   return properties;
 }
 
+std::map<std::string, std::string> login_properties(const config::ExternalKafkaSettings& kafka) {
+  std::map<std::string, std::string> properties;
+  const auto add = [&properties](const char* name, const std::string& value) {
+    if (!value.empty()) properties[name] = value;
+  };
+  add("ssl.ca.location", kafka.ca);
+  add("ssl.certificate.location", kafka.certificate);
+  add("ssl.key.location", kafka.key);
+  if (kafka.tls && !kafka.check_certificate) {
+    properties["enable.ssl.certificate.verification"] = "false";
+  }
+  if (kafka.tls && !kafka.check_host_name) {
+    properties["ssl.endpoint.identification.algorithm"] = "none";
+  }
+  const bool sasl = !kafka.user.empty();
+  if (sasl) {
+    add("sasl.mechanism", kafka.mechanism);
+    add("sasl.username", kafka.user);
+    add("sasl.password", kafka.password.reveal());
+  }
+  if (kafka.tls || sasl) {
+    add("security.protocol", sasl ? (kafka.tls ? "SASL_SSL" : "SASL_PLAINTEXT") : "SSL");
+  }
+  return properties;
+}
+
 }  // namespace
 
 Result<KafkaTarget> KafkaTarget::find(const PlatformOptions& options) {
@@ -35,6 +61,15 @@ Result<KafkaTarget> KafkaTarget::find(const PlatformOptions& options) {
   if (!options.brokers.empty()) {
     target.client.bootstrap = options.brokers;
     return target;
+  }
+  if (!options.file.empty()) {
+    FRESHET_ASSIGN(const auto platform,
+                   config::require_platform(config::load_platform_file(options.file)));
+    if (!platform.external_kafka.bootstrap.empty()) {
+      target.client.bootstrap = platform.external_kafka.bootstrap;
+      target.client.librdkafka_properties = login_properties(platform.external_kafka);
+      return target;
+    }
   }
   const std::filesystem::path data_dir = options.data_dir_or_default();
   FRESHET_ASSIGN(auto running, RunningPlatform::find(data_dir));

@@ -47,12 +47,27 @@ Result<std::unique_ptr<pipeline::RangeSink>> open_sink(const config::PipelineSet
   return std::make_unique<pipeline::ClickHouseRangeSink>(std::move(table));
 }
 
-std::unique_ptr<kafka::GroupConsumer> make_consumer(const config::Platform& platform,
-                                                    const config::PipelineSettings& settings,
-                                                    broker::Broker& log) {
-  return log.make_consumer({.group = platform.consumer_group(settings),
-                            .topics = settings.from,
-                            .client_id = "freshet." + settings.name});
+LogReader reader_of(const config::Platform& platform, const config::PipelineSettings& settings) {
+  return {.group = platform.consumer_group(settings),
+          .topics = settings.from,
+          .client_id = "freshet." + settings.name};
+}
+
+/// Whether the group has committed all that is in its topics now.
+Result<bool> committed_everything(const config::PipelineSettings& settings,
+                                  kafka::GroupConsumer& group, kafka::RecordProducer& topics) {
+  std::vector<TopicPartition> tps;
+  for (const auto& topic : settings.from) {
+    FRESHET_ASSIGN(const int32_t partitions, topics.partition_count(topic));
+    for (int32_t number = 0; number < partitions; ++number) tps.push_back({topic, number});
+  }
+  FRESHET_ASSIGN(const auto committed, group.committed(tps));
+  for (const auto& partition : committed) {
+    FRESHET_ASSIGN(const auto bounds, group.bounds(partition.tp));
+    if (bounds.high_watermark == bounds.log_start) continue;
+    if (partition.committed < bounds.high_watermark) return false;
+  }
+  return true;
 }
 
 /// A letter is the record as it was before it was compressed, and some headers: however large that
@@ -61,9 +76,20 @@ std::map<std::string, std::string> dead_letter_config() {
   return {{"max.message.bytes", fmt::format("{}", kafka::kBatchBytesMax)}};
 }
 
+/// How long the end of a program waits for a log that cannot be reached.
+constexpr std::chrono::seconds kStopWait{10};
+
+// Each source and each pipeline has a producer of its own: a partition of one that cannot be
+// written now holds up nobody else.
 struct RunningSource {
   const config::SourceSettings* settings;
+  std::unique_ptr<kafka::RecordProducer> producer;
   std::unique_ptr<SourceThread> thread;
+};
+struct RunningPipeline {
+  std::unique_ptr<kafka::RecordProducer> letters;
+  std::unique_ptr<kafka::GroupConsumer> observer;
+  std::unique_ptr<pipeline::Pipeline> pipeline;
 };
 
 }  // namespace
@@ -71,19 +97,18 @@ struct RunningSource {
 class PlatformRuntime::State {
  public:
   State(config::Platform file, EmbeddedServices& services)
-      : platform(std::move(file)), services(services), producer(services.log().make_producer()) {}
+      : platform(std::move(file)), services(services) {}
 
   Result<void> start();
   Result<void> start_pipelines();
   Result<void> start_sources();
   Result<void> stop(pipeline::StopMode mode);
-  [[nodiscard]] bool committed_everything(const config::PipelineSettings& settings) const;
+  [[nodiscard]] bool committed_everything() const;
 
   const config::Platform platform;
   EmbeddedServices& services;
-  std::unique_ptr<kafka::RecordProducer> producer;
   // Filled by start(), emptied never: readers need no lock.
-  std::vector<std::unique_ptr<pipeline::Pipeline>> pipelines;
+  std::vector<RunningPipeline> pipelines;
   std::vector<RunningSource> sources;
 };
 
@@ -91,7 +116,7 @@ Result<void> PlatformRuntime::State::start() {
   if (!platform.tables.empty()) {
     FRESHET_TRY_CONTEXT(apply_tables(platform, services.warehouse()), "{}", platform.file.string());
   }
-  FRESHET_TRY(ensure_topics(platform, services.log()));
+  FRESHET_TRY(ensure_topics(platform, services.log_service()));
   FRESHET_TRY(start_pipelines());
   return start_sources();
 }
@@ -99,20 +124,25 @@ Result<void> PlatformRuntime::State::start() {
 Result<void> PlatformRuntime::State::start_pipelines() {
   for (const auto& settings : platform.pipelines) {
     FRESHET_ASSIGN(auto sink, open_sink(settings, services.warehouse()));
-    auto pipeline =
-        pipeline::Pipeline::create({.platform = platform.name,
-                                    .settings = settings,
-                                    .dead_letter_topic = platform.dead_letter_topic(settings)},
-                                   {.consumer = make_consumer(platform, settings, services.log()),
-                                    .sink = std::move(sink),
-                                    .producer = *producer,
-                                    .metrics = services.metrics()});
+    RunningPipeline running{
+        .letters = services.log_service().make_producer(),
+        .observer = services.log_service().make_observer(reader_of(platform, settings)),
+        .pipeline = nullptr};
+    auto pipeline = pipeline::Pipeline::create(
+        {.platform = platform.name,
+         .settings = settings,
+         .dead_letter_topic = platform.dead_letter_topic(settings)},
+        {.consumer = services.log_service().make_consumer(reader_of(platform, settings)),
+         .sink = std::move(sink),
+         .producer = *running.letters,
+         .metrics = services.metrics()});
     if (!pipeline) {
       return std::unexpected(std::move(pipeline).error().with_context("pipeline " + settings.name));
     }
-    pipelines.push_back(std::move(*pipeline));
+    running.pipeline = std::move(*pipeline);
+    pipelines.push_back(std::move(running));
   }
-  for (const auto& pipeline : pipelines) pipeline->start();
+  for (const auto& running : pipelines) running.pipeline->start();
   return {};
 }
 
@@ -124,42 +154,35 @@ Result<void> PlatformRuntime::State::start_sources() {
   }
   for (size_t i = 0; i < opened.size(); ++i) {
     const auto& settings = platform.sources[i];
-    sources.push_back({.settings = &settings,
-                       .thread = std::make_unique<SourceThread>(runner_settings(settings),
-                                                                std::move(opened[i]), *producer)});
+    auto producer = services.log_service().make_producer();
+    auto thread =
+        std::make_unique<SourceThread>(runner_settings(settings), std::move(opened[i]), *producer);
+    sources.push_back(
+        {.settings = &settings, .producer = std::move(producer), .thread = std::move(thread)});
   }
   return {};
 }
 
 Result<void> PlatformRuntime::State::stop(pipeline::StopMode mode) {
+  for (const auto& source : sources) source.producer->stop_waiting(kStopWait);
+  for (const auto& running : pipelines) running.letters->stop_waiting(kStopWait);
   for (const auto& source : sources) source.thread->stop();
   Result<void> first;
-  for (const auto& pipeline : pipelines) {
-    auto stopped = pipeline->stop(mode);
+  for (const auto& running : pipelines) {
+    auto stopped = running.pipeline->stop(mode);
     if (!stopped && first) {
       first = std::unexpected(
-          std::move(stopped).error().with_context("pipeline " + pipeline->status().name));
+          std::move(stopped).error().with_context("pipeline " + running.pipeline->status().name));
     }
   }
   return first;
 }
 
-bool PlatformRuntime::State::committed_everything(const config::PipelineSettings& settings) const {
-  std::map<TopicPartition, Offset> committed;
-  if (const auto group = services.log().group(platform.consumer_group(settings))) {
-    for (const auto& offset : group->offsets) committed[offset.tp] = offset.offset;
-  }
-  for (const auto& name : settings.from) {
-    const auto topic = services.log().topic(name);
-    if (!topic) return false;
-    for (int32_t number = 0; number < topic->partitions; ++number) {
-      const TopicPartition tp{name, number};
-      const auto partition = services.log().partition(tp);
-      if (!partition) return false;
-      if (partition->bounds.high_watermark == partition->bounds.log_start) continue;
-      const auto done = committed.find(tp);
-      if (done == committed.end() || done->second < partition->bounds.high_watermark) return false;
-    }
+bool PlatformRuntime::State::committed_everything() const {
+  for (size_t i = 0; i < pipelines.size(); ++i) {
+    const auto done = app::committed_everything(platform.pipelines[i], *pipelines[i].observer,
+                                                *pipelines[i].letters);
+    if (!done || !*done) return false;
   }
   return true;
 }
@@ -198,7 +221,7 @@ std::vector<SourceState> PlatformRuntime::sources() const {
 std::vector<pipeline::PipelineStatus> PlatformRuntime::pipelines() const {
   std::vector<pipeline::PipelineStatus> statuses;
   statuses.reserve(state_->pipelines.size());
-  for (const auto& pipeline : state_->pipelines) statuses.push_back(pipeline->status());
+  for (const auto& running : state_->pipelines) statuses.push_back(running.pipeline->status());
   return statuses;
 }
 
@@ -220,9 +243,7 @@ bool PlatformRuntime::drained() const {
                              [](const RunningSource& source) {
                                return !is_bounded(*source.settings) || source.thread->status().done;
                              }) &&
-         std::ranges::all_of(state_->platform.pipelines, [this](const auto& settings) {
-           return state_->committed_everything(settings);
-         });
+         state_->committed_everything();
 }
 
 Result<std::vector<pipeline::PipelineVerdict>> PlatformRuntime::verify(
@@ -238,16 +259,16 @@ Result<std::vector<pipeline::PipelineVerdict>> PlatformRuntime::verify(
 
 Result<void> PlatformRuntime::stop(pipeline::StopMode mode) { return state_->stop(mode); }
 
-Result<void> ensure_topics(const config::Platform& platform, broker::Broker& log) {
+Result<void> ensure_topics(const config::Platform& platform, LogService& log) {
   for (const auto& topic : platform.topics) {
     FRESHET_ASSIGN_CONTEXT(
-        const auto made,
+        const int32_t partitions,
         log.ensure_topic(
             {.name = topic.name, .partitions = topic.partitions, .configs = topic.config}),
         "topic {}", topic.name);
-    if (topic.declared && made.partitions != topic.partitions) {
+    if (topic.declared && partitions != topic.partitions) {
       logger.warn("topic is there with another number of partitions", kv("topic", topic.name),
-                  kv("partitions", made.partitions), kv("declared", topic.partitions));
+                  kv("partitions", partitions), kv("declared", topic.partitions));
     }
   }
   for (const auto& settings : platform.pipelines) {
@@ -263,8 +284,8 @@ Result<pipeline::PipelineVerdict> verify_pipeline(const config::Platform& platfo
                                                   const config::PipelineSettings& settings,
                                                   EmbeddedServices& services) {
   FRESHET_ASSIGN(const auto sink, open_sink(settings, services.warehouse()));
-  const auto consumer = make_consumer(platform, settings, services.log());
-  const auto producer = services.log().make_producer();
+  const auto consumer = services.log_service().make_observer(reader_of(platform, settings));
+  const auto producer = services.log_service().make_producer();
   FRESHET_ASSIGN_CONTEXT(
       auto verdict,
       pipeline::verify({.settings = settings,

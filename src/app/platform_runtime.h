@@ -1,5 +1,4 @@
-// A platform at work: tables, topics, pipelines and sources of one platform file on the embedded
-// services.
+// A platform at work: tables, topics, pipelines and sources of one platform file on its services.
 //
 // Life: start() brings everything up in order (tables -> topics -> pipelines -> sources); on error
 // what was started is stopped again. Then it runs until stop(). A pipeline or source that fails
@@ -70,7 +69,7 @@ class PlatformRuntime {
 };
 
 /// Makes the topics of the file and the dead-letter topics; those that are there stay as they are.
-Result<void> ensure_topics(const config::Platform& platform, broker::Broker& log);
+Result<void> ensure_topics(const config::Platform& platform, LogService& log);
 
 /// Judges one pipeline whose platform does not run: needs log and warehouse only.
 Result<pipeline::PipelineVerdict> verify_pipeline(const config::Platform& platform,

@@ -106,10 +106,10 @@ Result<PlatformRuntime*> PlatformServer::State::ready_runtime() const {
 std::string PlatformServer::State::status_json() const {
   const PlatformRuntime* ready = runtime.load();
   return fmt::format(
-      R"({{"platform":{},"pid":{},"version":"{}","data_dir":{},"kafka":"{}",)"
+      R"({{"platform":{},"pid":{},"version":"{}","data_dir":{},"kafka":{},)"
       R"("api":"127.0.0.1:{}","clickhouse":"{}","ready":{},"failures":{},"sources":{},"pipelines":{}}})",
       ready == nullptr ? "null" : json_quoted(ready->platform().name), ::getpid(), FRESHET_VERSION,
-      json_quoted(services.data_dir().string()), services.kafka_address(), api_port,
+      json_quoted(services.data_dir().string()), json_quoted(services.kafka_address()), api_port,
       clickhouse_address, ready != nullptr,
       ready == nullptr ? "[]" : json_array(ready->failures(), json_quoted),
       ready == nullptr ? "[]" : json_array(ready->sources(), source_json),

@@ -6,6 +6,7 @@
 #include <filesystem>
 
 #include "base/ip_address.h"
+#include "config/kafka_properties.h"
 #include "config/units.h"
 
 namespace freshet::config {
@@ -194,34 +195,105 @@ Section<Listener> listener_section(const std::string& directory) {
   return listener;
 }
 
+using External = ExternalKafkaSettings;
+
+Section<External> external_tls_section(const std::string& directory) {
+  Section<External> tls("TLS to another Kafka, 1.2 or newer; files are PEM.");
+  tls.key("ca", &External::ca, any_text_kind("path", kPathBytesMax),
+          {"Who signed the brokers' certificates.", "tls/ca.pem", "the system's list"})
+      .key("certificate", &External::certificate, any_text_kind("path", kPathBytesMax),
+           {"Our certificate, with its chain.", "tls/freshet.pem", "none is shown"})
+      .key("key", &External::key, any_text_kind("path", kPathBytesMax),
+           {"Its private key, without a passphrase.", "tls/freshet.key", "none"})
+      .check([directory](const Place& place, External& into) {
+        into.tls = true;
+        if (into.certificate.empty() != into.key.empty()) {
+          place.error("certificate and key belong together; give both or neither");
+        }
+        into.ca = beside(directory, into.ca);
+        into.certificate = beside(directory, into.certificate);
+        into.key = beside(directory, into.key);
+      });
+  return tls;
+}
+
+Section<External> external_sasl_section(const std::string& directory) {
+  Section<External> sasl("Who we are for another Kafka.");
+  sasl.key("mechanism", &External::mechanism,
+           word_kind({"PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"},
+                     {"GSSAPI", "OAUTHBEARER", "AWS_MSK_IAM"}),
+           {"How we log in.", "SCRAM-SHA-256"})
+      .required_key("user", &External::user, text_kind("name", kUserBytesMax),
+                    {"The user.", "freshet"})
+      .required_key("password", &External::password, secret_kind(directory),
+                    {"Its password.", "${KAFKA_PASSWORD}"});
+  return sasl;
+}
+
+/// Keys that stand beside `embedded`, for a struct of their own.
+KeyInfo text_key(const std::string& name, const ValueKind<std::string>& kind, KeyText text) {
+  return {.name = name, .type = kind.type, .expected = kind.expected, .text = std::move(text)};
+}
+Section<Platform>::Reader text_reader(ValueKind<std::string> kind, std::string External::* member) {
+  return [info = text_key("", kind, {}), kind, member](const Place& place, Platform& into) {
+    if (auto value = read_value(place, info, kind)) into.external_kafka.*member = std::move(*value);
+  };
+}
+
+void check_choice(const Place& place, Platform& into) {
+  const bool external = place.node().find("bootstrap") != nullptr;
+  if (external && place.node().find("embedded") != nullptr) {
+    return place.error(
+        "bootstrap and embedded exclude each other: the log is either a Kafka that "
+        "runs elsewhere or the broker of this process");
+  }
+  if (!external && !place.node().entries.empty() && place.node().find("embedded") == nullptr) {
+    place.error(
+        "bootstrap: is missing; expected the addresses of the Kafka that the other keys "
+        "are for, such as bootstrap: k1:9092, or embedded: { … }");
+  }
+  check_kafka_security(place, into.external_kafka);
+}
+
 }  // namespace
 
 void add_kafka_service(Section<Platform>& services, const std::string& directory) {
+  const auto addresses = text_kind("addresses", 4 * kKiB);
+  const auto instance = instance_kind();
   Section<Platform> kafka("The log.");
   kafka
       .section("embedded", &Platform::kafka, listener_section(directory),
                {"The broker of this process, with settings of its own.", ""})
-      .not_yet("bootstrap", "Addresses of another Kafka.")
-      .not_yet("tls", "TLS to another Kafka.")
-      .not_yet("sasl", "Who we are for another Kafka.")
-      .not_yet("properties", "Raw librdkafka settings for another Kafka.");
+      .custom(text_key("bootstrap", addresses,
+                       {"Addresses of a Kafka that runs elsewhere; one that answers is enough.",
+                        "k1:9092,k2:9092", "the embedded broker"}),
+              text_reader(addresses, &External::bootstrap))
+      .section("tls", &Platform::external_kafka, external_tls_section(directory),
+               {"TLS to another Kafka.", ""})
+      .section("sasl", &Platform::external_kafka, external_sasl_section(directory),
+               {"Who we are for another Kafka.", ""})
+      .custom(text_key("instance", instance,
+                       {"This process among those that share the work; unique, and the same after "
+                        "a restart.",
+                        "freshet-0", "by host name and data directory"}),
+              text_reader(instance, &External::instance))
+      .section("properties", &Platform::external_kafka, kafka_properties_section(directory),
+               {"Settings of another Kafka by Kafka's own names.",
+                "{ client.id: payments, session.timeout.ms: 45000 }"})
+      .check(check_choice);
   KeyInfo info = map_key(
       "kafka", kafka.info(),
-      {"The log: a durable broker in this process that speaks Kafka's protocol.", "embedded"});
+      {"The log: a durable broker in this process that speaks Kafka's protocol, or another Kafka.",
+       "embedded"});
   info.otherwise = "embedded";
   services.custom(info, [kafka](const Place& place, Platform& into) {
     const Node& node = place.node();
     if (node.unusable || (node.is_scalar() && node.text == "embedded")) return;
-    if (node.is_map()) {
-      if (node.find("embedded") == nullptr) {
-        return place.error(
-            "an external service is not supported yet; write kafka: embedded, or kafka: { "
-            "embedded: { … } } to give it settings");
-      }
-      return kafka.read(place, into);
-    }
-    place.error(fmt::format("{} found; expected kafka: embedded, or kafka: {{ embedded: {{ … }} }}",
-                            node.describe()));
+    if (node.is_map()) return kafka.read(place, into);
+    place.error(
+        fmt::format("{} found; expected kafka: embedded, kafka: {{ embedded: {{ … }} }} or "
+                    "kafka: {{ bootstrap: \"host:port\" }}",
+                    node.describe()));
   });
 }
 

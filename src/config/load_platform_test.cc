@@ -123,7 +123,7 @@ TEST(LoadPlatform, reads_every_key) {
 TEST(LoadPlatform, shows_ten_mistakes_at_once_each_with_place_and_remedy) {
   EXPECT_EQ(
       problems_of(R"(platform: My Platform
-services: { kafka: { bootstrap: "k1:9092" } }
+services: { registry: {} }
 topic: {}
 topics:
   events: { partitions: 0 }
@@ -138,7 +138,7 @@ pipelines:
     on_reject: drop
 )"),
       R"(platform.yaml:1:11: error: platform: 'My Platform' does not fit; expected name (1 to 63 of a-z 0-9 _ -), such as payments
-platform.yaml:2:20: error: services.kafka: an external service is not supported yet; write kafka: embedded, or kafka: { embedded: { … } } to give it settings
+platform.yaml:2:13: error: services.registry: not supported yet; remove this key to run without it
 platform.yaml:3:1: error: topic: unknown key; did you mean 'topics'?
 platform.yaml:5:25: error: topics.events.partitions: '0' does not fit; expected count (1 to 10_000), such as 6
 platform.yaml:7:30: error: sources.users.generate.kind: 'event' is unknown; did you mean 'events'?
@@ -330,8 +330,32 @@ TEST(LoadPlatform, says_what_is_wrong_with_a_listener) {
       listener_problems("{ tls: { certificate: a, key: b, client_certificates: required } }"),
       HasSubstr("needs client_ca"));
   EXPECT_THAT(listener_problems("{ tls: { certificate: a } }"), HasSubstr("key"));
-  EXPECT_THAT(problems_of("platform: p\nservices: { kafka: { bootstrap: x } }\n"),
-              HasSubstr("not supported yet"));
+}
+
+TEST(LoadPlatform, reads_how_to_reach_another_kafka) {
+  const auto loaded = load(R"(
+platform: p
+services:
+  kafka:
+    bootstrap: k1:9092,k2:9092
+    tls: { ca: ca.pem }
+    sasl: { user: app, password: "${PASSWORD}" }
+    instance: freshet-0
+)",
+                           {{"PASSWORD", "s3cret"}});
+  ASSERT_EQ(loaded.problems.to_string(), "");
+  const ExternalKafkaSettings& kafka = loaded.platform.external_kafka;
+  EXPECT_EQ(kafka.bootstrap, "k1:9092,k2:9092");
+  EXPECT_TRUE(kafka.tls);
+  EXPECT_EQ(kafka.ca, "/data/ca.pem");
+  EXPECT_EQ(kafka.mechanism, "SCRAM-SHA-512");
+  EXPECT_EQ(kafka.user, "app");
+  EXPECT_EQ(kafka.password.reveal(), "s3cret");
+  EXPECT_EQ(kafka.instance, "freshet-0");
+  EXPECT_THAT(problems_of("platform: p\nservices: { kafka: { bootstrap: x, embedded: {} } }\n"),
+              HasSubstr("exclude each other"));
+  EXPECT_THAT(problems_of("platform: p\nservices: { kafka: { instance: x } }\n"),
+              HasSubstr("bootstrap: is missing"));
 }
 
 TEST(LoadPlatform, reads_where_a_new_pipeline_begins) {
@@ -354,6 +378,82 @@ TEST(LoadPlatform, reads_where_a_new_pipeline_begins) {
   for (const std::string wrong : {"soon", "1969-12-31", "10:30"}) {
     EXPECT_THAT(problems_of(pipeline(wrong)), HasSubstr("earliest, latest or UTC time"));
   }
+}
+
+std::string property_problems(const std::string& properties, const std::string& beside = "") {
+  return problems_of("platform: p\nservices: { kafka: { bootstrap: x, properties: { " + properties +
+                     " }" + beside + " } }\n");
+}
+
+TEST(LoadPlatform, takes_kafkas_own_names_for_what_they_mean_here) {
+  const auto loaded = load(R"(
+platform: p
+services:
+  kafka:
+    bootstrap: k1:9092
+    properties:
+      security.protocol: SASL_SSL
+      sasl.mechanisms: PLAIN
+      sasl.username: app
+      sasl.password: ${PASSWORD}
+      ssl.ca.location: ca.pem
+      ssl.endpoint.identification.algorithm: none
+      client.id: payments
+      group.instance.id: payments-0
+      session.timeout.ms: 45000
+      heartbeat.interval.ms: 3000
+      max.poll.interval.ms: 300000
+      fetch.max.bytes: 1048576
+      socket.timeout.ms: 30000
+      metadata.max.age.ms: 60000
+      retry.backoff.ms: 200
+      isolation.level: read_committed
+      enable.auto.commit: false
+)",
+                           {{"PASSWORD", "s3cret"}});
+  ASSERT_EQ(loaded.problems.to_string(), "");
+  const ExternalKafkaSettings& kafka = loaded.platform.external_kafka;
+  EXPECT_TRUE(kafka.tls);
+  EXPECT_EQ(kafka.ca, "/data/ca.pem");
+  EXPECT_FALSE(kafka.check_host_name);
+  EXPECT_TRUE(kafka.check_certificate);
+  EXPECT_EQ(kafka.mechanism, "PLAIN");
+  EXPECT_EQ(kafka.user, "app");
+  EXPECT_EQ(kafka.password.reveal(), "s3cret");
+  EXPECT_EQ(kafka.client_id, "payments");
+  EXPECT_EQ(kafka.instance, "payments-0");
+  EXPECT_EQ(kafka.session_timeout, 45s);
+  EXPECT_EQ(kafka.heartbeat_every, 3s);
+  EXPECT_EQ(kafka.rebalance_timeout, 5min);
+  EXPECT_EQ(kafka.fetch_bytes_max, 1u << 20);
+  EXPECT_EQ(kafka.request_timeout, 30s);
+  EXPECT_EQ(kafka.topics_every, 1min);
+  EXPECT_EQ(kafka.retry_pause, 200ms);
+}
+
+TEST(LoadPlatform, refuses_kafka_properties_that_would_do_nothing_or_contradict) {
+  EXPECT_THAT(property_problems("session.timeout: 1000"), HasSubstr("session.timeout.ms"));
+  EXPECT_THAT(property_problems("queued.min.messages: 1"), HasSubstr("`flush`"));
+  EXPECT_THAT(property_problems("ssl.keystore.location: a"), HasSubstr("export PEM files"));
+  EXPECT_THAT(property_problems("group.id: mine"), HasSubstr("freshet.<platform>.<pipeline>"));
+  EXPECT_THAT(property_problems("group.instance.id: 'two words'"), HasSubstr("a-z A-Z 0-9"));
+  EXPECT_THAT(property_problems("session.timeout.ms: 10s"), HasSubstr("milliseconds"));
+  EXPECT_THAT(property_problems("isolation.level: read_uncommitted"), HasSubstr("rolled back"));
+  EXPECT_THAT(property_problems("acks: 1"), HasSubstr("in-sync"));
+  EXPECT_THAT(property_problems("auto.offset.reset: latest"), HasSubstr("`start`"));
+  EXPECT_THAT(property_problems("security.protocol: SASL_SSL"), HasSubstr("sasl.username"));
+  EXPECT_THAT(property_problems("security.protocol: PLAINTEXT, ssl.ca.location: a"),
+              HasSubstr("without TLS"));
+  EXPECT_THAT(property_problems("security.protocol: SSL, sasl.username: a"),
+              HasSubstr("without a login"));
+  EXPECT_THAT(property_problems("sasl.username: a, sasl.password: b"),
+              HasSubstr("security.protocol"));
+  EXPECT_THAT(property_problems("security.protocol: SSL, ssl.key.location: a"),
+              HasSubstr("belong together"));
+  EXPECT_THAT(property_problems("security.protocol: SSL, ssl.ca.location: a", ", tls: {}"),
+              HasSubstr("keep one"));
+  EXPECT_THAT(property_problems("session.timeout.ms: 6000, heartbeat.interval.ms: 3000"),
+              HasSubstr("a third"));
 }
 
 }  // namespace

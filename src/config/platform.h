@@ -162,10 +162,43 @@ struct KafkaListenerSettings {
   std::chrono::milliseconds session_timeout_max{1'800'000};
 };
 
+/// `services.kafka.bootstrap` and what stands beside it: a Kafka that runs elsewhere.
+struct ExternalKafkaSettings {
+  std::string bootstrap;          // empty: the embedded broker
+  std::string security_protocol;  // as Kafka names it; empty: `tls` and `sasl` say it
+  bool tls = false;
+  std::string ca;           // empty: the system's list
+  std::string certificate;  // empty: none is shown
+  std::string key;
+  bool check_certificate = true;
+  bool check_host_name = true;
+  std::string mechanism = "SCRAM-SHA-512";
+  std::string user;  // empty: no login
+  Secret password;
+
+  std::string client_id = "freshet";
+  std::string instance;  // empty: by host name and data directory
+  std::chrono::milliseconds session_timeout{10'000};
+  std::chrono::milliseconds heartbeat_every{1'000};
+  std::chrono::milliseconds rebalance_timeout{60'000};
+
+  std::chrono::milliseconds request_timeout{10'000};
+  std::chrono::milliseconds connect_timeout{10'000};
+  bool keepalive = false;
+  uint64_t send_buffer = 0;  // 0: the system's
+  uint64_t receive_buffer = 0;
+  uint64_t fetch_bytes_max = 64ULL << 20;
+  std::chrono::milliseconds topics_every{1'000};
+  std::chrono::milliseconds delivery_timeout{120'000};
+  std::chrono::milliseconds retry_pause{100};
+  std::chrono::milliseconds retry_pause_max{1'000};
+};
+
 struct Platform {
   std::string name;
   KafkaListenerSettings kafka;
   ClickHousePortSettings clickhouse;
+  ExternalKafkaSettings external_kafka;
   std::filesystem::path file;         // as given; empty when loaded from text
   std::vector<TopicSettings> topics;  // declared ones first, then those only named
   std::vector<TableSettings> tables;

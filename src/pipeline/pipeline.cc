@@ -4,6 +4,7 @@
 #include <condition_variable>
 #include <map>
 #include <mutex>
+#include <random>
 #include <thread>
 
 #include "io/thread_name.h"
@@ -19,6 +20,8 @@ namespace freshet::pipeline {
 namespace {
 
 constexpr Millis kPollWait{50};
+/// How long an end that was to write everything waits for a log that does not answer.
+constexpr Millis kLogAwayWait{5000};
 constexpr Millis kPeekMin{5};
 constexpr Millis kPeekMax{50};
 /// A peek costs about a microsecond a partition; it may take a twentieth of one core.
@@ -172,12 +175,19 @@ Result<void> Pipeline::State::stop(StopMode mode, std::chrono::milliseconds limi
   if (poller_.joinable()) {
     if (mode == StopMode::kDrain && !failure_) {
       state_ = PipelineState::kDraining;
-      for (const auto& worker : workers()) {
-        if (const auto bounds = parts_.consumer->bounds(worker->tp())) {
-          worker->see_end(bounds->high_watermark);
-          worker->drain_to(bounds->high_watermark);
-        }
+      const auto all = workers();
+      lock.unlock();  // the log may be elsewhere
+      bool unknown = false;
+      for (const auto& worker : all) {
+        const auto bounds = parts_.consumer->bounds(worker->tp());
+        unknown = unknown || !bounds;
+        const Offset end = bounds ? bounds->high_watermark : worker->status().high_watermark;
+        worker->see_end(end);
+        worker->drain_to(end);
       }
+      // A log that does not even say where it ends will hardly give records or take commits.
+      if (unknown) limit = std::min(limit, kLogAwayWait);
+      lock.lock();
       wake_workers_.notify_all();
       const bool drained = wait_until(lock, limit, [&] {
         return failure_ ||
@@ -188,6 +198,11 @@ Result<void> Pipeline::State::stop(StopMode mode, std::chrono::milliseconds limi
                       "pipeline {}: not everything could be written within {} ms; the next start "
                       "goes on there",
                       options_.settings.name, limit.count());
+      } else if (unknown) {
+        result = fail(Errc::kUnavailable,
+                      "pipeline {}: its log does not say where it ends; what came last is written "
+                      "at the next start",
+                      options_.settings.name);
       }
     }
     close_all();
@@ -231,6 +246,7 @@ void Pipeline::State::fail_with(const Error& error) {
 
 void Pipeline::State::poll_loop() {
   Millis pause{0};
+  std::minstd_rand jitter(std::random_device{}());
   while (true) {
     {
       std::unique_lock lock(mutex_);
@@ -249,7 +265,9 @@ void Pipeline::State::poll_loop() {
       continue;
     }
     log_.warn("the group's coordinator did not answer", kv("error", event.error().message()));
+    // All members meet the same trouble at the same time; they should not come back together.
     pause = std::clamp(pause * 2, Millis(50), Millis(2000));
+    pause = Millis(std::uniform_int_distribution(pause.count() / 2, pause.count())(jitter));
   }
   leave();
 }
@@ -279,7 +297,8 @@ void Pipeline::State::assign(const kafka::Assigned& assigned) {
   if (state_ == PipelineState::kStarting) state_ = PipelineState::kRunning;
   log_.info("partitions assigned", kv("count", assigned.partitions.size()),
             kv("generation", parts_.consumer->generation()));
-  if (failure_) return;
+  // What comes while everything is being brought to an end is for the next owner.
+  if (failure_ || state_ == PipelineState::kDraining) return;
   for (const auto& partition : assigned.partitions) {
     if (const auto old = partitions_.find(partition.tp); old != partitions_.end()) {
       retire(old->second);

@@ -47,9 +47,11 @@ SELECT (SELECT (count(), sum(length(session_id))) FROM k.events) = (SELECT (sum(
 """
 
 
-def platform_text(engine, views, count, settings=""):
+def platform_text(engine, views, count, settings="", kafka=None):
+    log = f'services: {{ kafka: {{ bootstrap: "{kafka}" }} }}' if kafka else ""
     return f"""
 platform: kill
+{log}
 topics: {{ events: {{ partitions: 3 }} }}
 tables:
   - CREATE TABLE k.events ({COLUMNS}) ENGINE = {engine}{settings}
@@ -68,8 +70,8 @@ pipelines:
 class Victim:
     """One platform that is killed round after round."""
 
-    def __init__(self, make, engine, views, settings="", guard_off=None):
-        self.text = lambda count: platform_text(engine, views, count, settings)
+    def __init__(self, make, engine, views, settings="", guard_off=None, kafka=None):
+        self.text = lambda count: platform_text(engine, views, count, settings, kafka)
         self.platform = make(self.text(0 + 1))
         self.views = views
         self.count = 0
@@ -121,10 +123,10 @@ class Victim:
         return "; ".join(found)
 
 
-def plan_deaths(rng):
-    """(step, how) of one death after another: eight in a row have every step once, in any order."""
+def plan_deaths(rng, others=("mid_append", "moment")):
+    """(step, how) of one death after another: as many in a row as there are steps have each once, in any order."""
     while True:
-        steps = [*PIPELINE_POINTS, "mid_append", "moment"]
+        steps = [*PIPELINE_POINTS, *others]
         rng.shuffle(steps)
         for step in steps:
             if step == "moment":
@@ -156,6 +158,26 @@ def test_nothing_is_lost_or_doubled(platform, record_testsuite_property, engine,
     record_testsuite_property(f"{engine}-{views} deaths", json.dumps(deaths))
     survived = [step for step in tries if tries[step] >= 4 and deaths[step] == 0]
     assert not survived, f"seed {SEED}: the process never died at {survived}: {dict(tries)} tries, {dict(deaths)} deaths"
+
+
+def kill_over_another_kafka(platform, kafka, rounds, engine="partitioned", views=2):
+    """The deaths of the pipeline's own steps; its log lives on elsewhere."""
+    victim = Victim(platform, ENGINES[engine], views, kafka=kafka)
+    plan = plan_deaths(random.Random(f"{SEED}-elsewhere"), others=("moment",))
+    deaths = collections.Counter()
+    for number in range(rounds):
+        victim.more_events()
+        step, how = next(plan)
+        deaths[step] += victim.die_after(how) if step == "moment" else victim.die_at(step, how)
+        harm = victim.harm()
+        assert not harm, f"seed {SEED}, round {number}, death at {step} ({how}): {harm}\n{victim.platform.log()}"
+    return deaths
+
+
+def test_nothing_is_lost_or_doubled_over_another_kafka(platform, record_testsuite_property):
+    log = platform("platform: log\n", "log").start()
+    deaths = kill_over_another_kafka(platform, log.kafka, max(4, ROUNDS // 10))
+    record_testsuite_property("elsewhere deaths", json.dumps(deaths))
 
 
 def test_the_oracle_sees_a_missing_intent(platform):

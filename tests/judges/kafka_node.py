@@ -53,19 +53,42 @@ class KafkaNode:
         self.process = None
         self.port = 0
 
-    def start(self, **settings):
+    def start(self, secured=None, **settings):
+        """`secured`, a directory with server.pem and server.key, a user and a password: there is a second listener,
+        with TLS and logins."""
         self.directory.mkdir(parents=True, exist_ok=True)
         self.port, controller = free_port(), free_port()
+        users = []
         lines = {**SETTINGS, "listeners": f"PLAINTEXT://127.0.0.1:{self.port},CONTROLLER://127.0.0.1:{controller}",
                  "advertised.listeners": f"PLAINTEXT://127.0.0.1:{self.port}",
                  "controller.quorum.voters": f"1@127.0.0.1:{controller}", "log.dirs": self.directory / "data",
                  **{key.replace("_", "."): value for key, value in settings.items()}}
+        if secured:
+            users = self.add_secured_listener(lines, *secured)
         file = self.directory / "server.properties"
         file.write_text("".join(f"{key}={value}\n" for key, value in lines.items()))
         with open(self.directory / "log", "a", encoding="utf-8") as log:
-            subprocess.run(java("kafka.tools.StorageTool", "format", "-t", CLUSTER_ID, "-c", file), stdout=log,
-                           stderr=log, check=True)
+            subprocess.run(java("kafka.tools.StorageTool", "format", "-t", CLUSTER_ID, "-c", file, *users),
+                           stdout=log, stderr=log, check=True)
         return self.launch()
+
+    def add_secured_listener(self, lines, certificates, user, password):
+        """What the format of the directory must be told about its user."""
+        self.secured_port = free_port()
+        for key in ("listeners", "advertised.listeners"):
+            lines[key] += f",SECURED://127.0.0.1:{self.secured_port}"
+        lines["listener.security.protocol.map"] += ",SECURED:SASL_SSL"
+        store = self.directory / "server.pem"
+        store.write_text((certificates / "server.key").read_text() + (certificates / "server.pem").read_text())
+        scram = ("SCRAM-SHA-256", "SCRAM-SHA-512")
+        modules = "org.apache.kafka.common.security"
+        of_listener = {
+            "ssl.keystore.type": "PEM", "ssl.keystore.location": store,
+            "sasl.enabled.mechanisms": ",".join(("PLAIN", *scram)),
+            "plain.sasl.jaas.config": f'{modules}.plain.PlainLoginModule required user_{user}="{password}";',
+            **{f"{name.lower()}.sasl.jaas.config": f"{modules}.scram.ScramLoginModule required;" for name in scram}}
+        lines.update({f"listener.name.secured.{key}": value for key, value in of_listener.items()})
+        return [word for name in scram for word in ("--add-scram", f"{name}=[name={user},password={password}]")]
 
     def restart(self):
         """SIGKILL, and again on the same port and directory."""
@@ -101,6 +124,10 @@ class KafkaNode:
     @property
     def address(self):
         return f"127.0.0.1:{self.port}"
+
+    @property
+    def secured(self):
+        return f"127.0.0.1:{self.secured_port}"
 
     def alive(self):
         return self.process.poll() is None

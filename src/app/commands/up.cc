@@ -5,9 +5,11 @@
 #include <cerrno>
 #include <chrono>
 #include <cstdio>
+#include <utility>
 
 #include "app/command_tree.h"
 #include "app/commands/commands.h"
+#include "app/log_service.h"
 #include "app/platform_file.h"
 #include "app/platform_runtime.h"
 #include "app/platform_server.h"
@@ -108,11 +110,13 @@ void print_what_next(const config::Platform& platform, const UpArguments& argume
   const Ports ports = shifted_ports(offset);
   text += fmt::format("  {} up {} --data-dir {}{}\n", program, platform.file.string(), data_dir,
                       offset ? fmt::format(" --port-offset {}", *offset) : "");
-  text += ports.kafka == 0 ? "      keep it running, on free ports that it prints\n"
-                           : fmt::format(
-                                 "      keep it running: Kafka clients on 127.0.0.1:{}, metrics on "
-                                 "http://127.0.0.1:{}/metrics\n",
-                                 ports.kafka, ports.api);
+  text += !platform.external_kafka.bootstrap.empty() ? "      keep it running\n"
+          : ports.kafka == 0
+              ? "      keep it running, on free ports that it prints\n"
+              : fmt::format(
+                    "      keep it running: Kafka clients on 127.0.0.1:{}, metrics on "
+                    "http://127.0.0.1:{}/metrics\n",
+                    ports.kafka, ports.api);
   std::fputs(text.c_str(), stdout);
 }
 
@@ -195,17 +199,36 @@ class UpRun {
   ProgressReport progress_;
 };
 
+/// A Kafka that is not there yet is waited for, as one that goes away later is. What only people
+/// can mend (a wrong password, say) is left to whoever connects next to say.
+Result<void> wait_for_kafka(const config::ExternalKafkaSettings& kafka, StopSignal& signal) {
+  constexpr std::chrono::seconds kPause{1};
+  bool told = false;
+  while (true) {
+    const auto cluster = kafka::Cluster::open(remote_settings(kafka));
+    if (cluster || !is_retriable(cluster.error().code())) return {};
+    if (!std::exchange(told, true)) {
+      std::fprintf(stderr, "freshet: waiting for Kafka: %s\n", cluster.error().message().c_str());
+    }
+    if (signal.wait(kPause)) return fail(Errc::kCancelled, "stopped while waiting for Kafka");
+  }
+}
+
 Result<int> up(const UpArguments& arguments) {
   const auto began = steady_clock::now();
   StopSignal signal;  // before any thread
   FRESHET_ASSIGN(auto platform, load(arguments));
   const Ports ports = shifted_ports(arguments.platform->port_offset);
+  if (!platform.external_kafka.bootstrap.empty() && !arguments.until_done) {
+    FRESHET_TRY(wait_for_kafka(platform.external_kafka, signal));
+  }
   FRESHET_ASSIGN(auto services,
                  EmbeddedServices::start({.data_dir = arguments.platform->data_dir_or_default(),
                                           .warehouse = needs_warehouse(platform),
                                           .clickhouse = platform.clickhouse,
                                           .kafka_port = ports.kafka,
-                                          .kafka = platform.kafka}));
+                                          .kafka = platform.kafka,
+                                          .external_kafka = platform.external_kafka}));
   FRESHET_ASSIGN(auto server, PlatformServer::start(*services, ports, platform.clickhouse));
   FRESHET_ASSIGN(auto runtime, PlatformRuntime::start(std::move(platform), *services));
   server->set_runtime(*runtime);

@@ -31,8 +31,9 @@ Result<std::vector<pipeline::PipelineVerdict>> verify_from_disk(
                  config::require_platform(config::load_platform_file(arguments.platform->file)));
   FRESHET_ASSIGN(const auto selected, select_pipelines(platform, name));
   FRESHET_ASSIGN(auto services,
-                 EmbeddedServices::start(
-                     {.data_dir = arguments.platform->data_dir_or_default(), .listen = false}));
+                 EmbeddedServices::start({.data_dir = arguments.platform->data_dir_or_default(),
+                                          .listen = false,
+                                          .external_kafka = platform.external_kafka}));
   std::vector<pipeline::PipelineVerdict> verdicts;
   for (const auto* settings : selected) {
     FRESHET_ASSIGN(verdicts.emplace_back(), verify_pipeline(platform, *settings, *services));

@@ -266,6 +266,10 @@ Result<void> RemoteProducer::take_answer(Job& job, size_t batch,
   const TopicPartition& tp = job.batches[batch].tp;
   switch (answer.error_code) {
     case ErrorCode::kNone:
+      if (answer.base_offset < 0) {
+        return fail(Errc::kInternal, "partition {}: Kafka acknowledges records without offsets",
+                    tp);
+      }
       job.offsets[batch] = Offset(answer.base_offset);
       return {};
     case ErrorCode::kDuplicateSequenceNumber:   // landed before, the broker has forgotten where
