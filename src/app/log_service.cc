@@ -1,8 +1,22 @@
 #include "app/log_service.h"
 
+#include <ranges>
+#include <string_view>
+
 #include "kafka/remote/remote_producer.h"
 
 namespace freshet::app {
+namespace {
+
+std::vector<std::string> split(const std::string& names) {
+  std::vector<std::string> all;
+  for (const auto name : std::views::split(names, ',')) {
+    all.emplace_back(std::string_view(name));
+  }
+  return all;
+}
+
+}  // namespace
 
 Result<int32_t> EmbeddedLog::ensure_topic(const LogTopic& topic) {
   FRESHET_ASSIGN(const auto made, broker_.ensure_topic({.name = topic.name,
@@ -31,6 +45,7 @@ Result<int32_t> ExternalLog::ensure_topic(const LogTopic& topic) {
 kafka::RemoteConsumerOptions ExternalLog::consumer_options(const LogReader& reader) const {
   return {.group = reader.group,
           .topics = reader.topics,
+          .assignors = split(settings_.assignors),
           .static_member_name = settings_.instance,
           .session_timeout = settings_.session_timeout,
           .rebalance_timeout = settings_.rebalance_timeout,

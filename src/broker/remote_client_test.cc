@@ -4,8 +4,10 @@
 #include <gtest/gtest.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <cstdlib>
 #include <filesystem>
+#include <thread>
 
 #include "broker/broker.h"
 #include "kafka/record_batch_builder.h"
@@ -23,6 +25,9 @@ using std::chrono::milliseconds;
 using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::SizeIs;
+
+const std::vector<std::string> kCooperative = {"cooperative-sticky"};
+const std::vector<std::string> kEager = {"range", "roundrobin"};
 
 class RemoteClient : public testing::Test {
  protected:
@@ -61,10 +66,12 @@ class RemoteClient : public testing::Test {
     ASSERT_TRUE(made) << made.error().message();
     EXPECT_THAT(made->leaders, SizeIs(partitions));
   }
-  std::unique_ptr<RemoteConsumer> join(const std::string& name = "") {
+  std::unique_ptr<RemoteConsumer> join(const std::string& name = "",
+                                       const std::vector<std::string>& assignors = kCooperative) {
     return std::make_unique<RemoteConsumer>(
         cluster_, kafka::RemoteConsumerOptions{.group = t_,
                                                .topics = {t_},
+                                               .assignors = assignors,
                                                .static_member_name = name,
                                                .heartbeat_every = milliseconds(50),
                                                .log = {.bounds_age_max = milliseconds(0)}});
@@ -113,6 +120,13 @@ class RemoteClient : public testing::Test {
     }
     ADD_FAILURE() << "no such event";
     return std::nullopt;
+  }
+  std::optional<Assigned> next_not_empty(kafka::GroupConsumer& wanted,
+                                         kafka::GroupConsumer* other) {
+    while (true) {
+      auto assigned = next<Assigned>(wanted, other);
+      if (!assigned || !assigned->partitions.empty()) return assigned;
+    }
   }
   static Result<void> commit(kafka::GroupConsumer& consumer, const TopicPartition& tp,
                              int64_t offset, const std::string& metadata) {
@@ -230,12 +244,39 @@ TEST_F(RemoteClient, finds_where_a_time_begins) {
   EXPECT_EQ(local->offset_at({t_, 0}, milliseconds(1'700'000'031'000)), Offset(3));
 }
 
-TEST_F(RemoteClient, two_members_share_and_the_first_hands_over_before_the_second_owns) {
+TEST_F(RemoteClient, a_member_that_keeps_a_partition_commits_throughout_the_rebalance) {
   connect();
   create(t_, 2);
   auto first = join();
   ASSERT_TRUE(next<Assigned>(*first));
+  std::atomic<bool> shared{false};
+  int64_t committed = 0;
+  std::jthread writer([&] {
+    while (!shared) {
+      const auto done = commit(*first, {t_, 0}, ++committed, "");
+      EXPECT_TRUE(done) << done.error().message();
+    }
+  });
   auto second = join();
+  const auto revoked = next<Revoked>(*first, second.get());
+  EXPECT_TRUE(revoked);
+  const auto given = next_not_empty(*second, first.get());
+  shared = true;
+  writer.join();
+  ASSERT_TRUE(revoked && given);
+  EXPECT_EQ(revoked->partitions, (std::vector<TopicPartition>{{t_, 1}}));
+  EXPECT_EQ(given->partitions[0].tp, (TopicPartition{t_, 1}));
+  EXPECT_EQ(commit(*first, {t_, 1}, 8, "").error().code(), Errc::kFenced);
+  EXPECT_EQ(first->committed(std::vector<TopicPartition>{{t_, 0}}).value()[0].committed,
+            Offset(committed));
+}
+
+TEST_F(RemoteClient, eager_members_share_and_the_first_hands_over_before_the_second_owns) {
+  connect();
+  create(t_, 2);
+  auto first = join("", kEager);
+  ASSERT_TRUE(next<Assigned>(*first));
+  auto second = join("", kEager);
   const auto revoked = next<Revoked>(*first, second.get());
   ASSERT_TRUE(revoked);
   EXPECT_THAT(revoked->partitions, SizeIs(2));

@@ -124,6 +124,11 @@ void add_membership(Section<External>& section) {
            {"What brokers call this client in logs, metrics and quotas.", "payments"})
       .key("group.instance.id", &External::instance, instance_kind(),
            {"As `instance`.", "freshet-0", "by host name and data directory"})
+      .key("partition.assignment.strategy", &External::assignors,
+           word_kind({"cooperative-sticky", "range", "roundrobin", "range,roundrobin"}, {"sticky"}),
+           {"How members share the partitions. With cooperative-sticky they go on with what they "
+            "keep while others come and go; with the others all hand over first.",
+            "range"})
       .key("session.timeout.ms", &External::session_timeout, millis_kind(1s, 30min),
            {"How long after its last heartbeat a member's partitions go to others.", "45_000"})
       .key("heartbeat.interval.ms", &External::heartbeat_every, millis_kind(10ms, 10min),
@@ -131,8 +136,6 @@ void add_membership(Section<External>& section) {
       .key(
           "max.poll.interval.ms", &External::rebalance_timeout, millis_kind(1s, 24h),
           {"How long a rebalance waits for members that finish what they are writing.", "300_000"});
-  always(section, "partition.assignment.strategy", {"range", "roundrobin", "range,roundrobin"},
-         "members offer range and roundrobin, and the group chooses");
   always(section, "enable.auto.commit", {"false"},
          "an offset is committed only when everything before it is durable");
   always(section, "auto.offset.reset", {"none", "error"},

@@ -400,6 +400,7 @@ services:
       ssl.endpoint.identification.algorithm: none
       client.id: payments
       group.instance.id: payments-0
+      partition.assignment.strategy: "range,roundrobin"
       session.timeout.ms: 45000
       heartbeat.interval.ms: 3000
       max.poll.interval.ms: 300000
@@ -422,6 +423,7 @@ services:
   EXPECT_EQ(kafka.password.reveal(), "s3cret");
   EXPECT_EQ(kafka.client_id, "payments");
   EXPECT_EQ(kafka.instance, "payments-0");
+  EXPECT_EQ(kafka.assignors, "range,roundrobin");
   EXPECT_EQ(kafka.session_timeout, 45s);
   EXPECT_EQ(kafka.heartbeat_every, 3s);
   EXPECT_EQ(kafka.rebalance_timeout, 5min);
@@ -437,6 +439,8 @@ TEST(LoadPlatform, refuses_kafka_properties_that_would_do_nothing_or_contradict)
   EXPECT_THAT(property_problems("ssl.keystore.location: a"), HasSubstr("export PEM files"));
   EXPECT_THAT(property_problems("group.id: mine"), HasSubstr("freshet.<platform>.<pipeline>"));
   EXPECT_THAT(property_problems("group.instance.id: 'two words'"), HasSubstr("a-z A-Z 0-9"));
+  EXPECT_THAT(property_problems("partition.assignment.strategy: sticky"),
+              HasSubstr("not supported yet"));
   EXPECT_THAT(property_problems("session.timeout.ms: 10s"), HasSubstr("milliseconds"));
   EXPECT_THAT(property_problems("isolation.level: read_uncommitted"), HasSubstr("rolled back"));
   EXPECT_THAT(property_problems("acks: 1"), HasSubstr("in-sync"));

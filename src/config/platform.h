@@ -177,7 +177,8 @@ struct ExternalKafkaSettings {
   Secret password;
 
   std::string client_id = "freshet";
-  std::string instance;  // empty: by host name and data directory
+  std::string assignors = "cooperative-sticky";  // the preferred one first, commas between them
+  std::string instance;                          // empty: by host name and data directory
   std::chrono::milliseconds session_timeout{10'000};
   std::chrono::milliseconds heartbeat_every{1'000};
   std::chrono::milliseconds rebalance_timeout{60'000};

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/check.h"
+#include "kafka/sticky_assignor.h"
 #include "kafka/wire/codec.h"
 
 namespace freshet::kafka {
@@ -121,6 +122,7 @@ GroupAssignment assign_round_robin(std::span<const GroupMember> members,
 Assignor find_assignor(std::string_view protocol_name) {
   if (protocol_name == "range") return assign_range;
   if (protocol_name == "roundrobin") return assign_round_robin;
+  if (protocol_name == kCooperativeSticky) return assign_cooperative_sticky;
   return nullptr;
 }
 

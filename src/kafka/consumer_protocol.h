@@ -68,7 +68,7 @@ struct Assignment {
   bool operator==(const Assignment&) const = default;
 };
 
-/// `version` 0 to 3; every client in use reads 1.
+/// `version` 0 to 3; every client in use reads 1, and the beginning of later ones.
 [[nodiscard]] std::string encode_subscription(const Subscription& subscription,
                                               int16_t version = 1);
 /// Versions above 3 are read as 3, as Apache Kafka does.
@@ -83,6 +83,9 @@ struct GroupMember {
   std::string member_id;
   std::optional<std::string> group_instance_id;
   std::vector<std::string> topics;
+  // What it says it owns, and since which generation: for assignors that look at it.
+  std::vector<TopicPartition> owned = {};
+  int32_t generation = -1;
 };
 /// By member id; every member has an entry, possibly empty.
 using GroupAssignment = std::map<std::string, std::vector<TopicPartition>>;
@@ -97,7 +100,8 @@ using PartitionCounts = std::map<std::string, int32_t>;
 [[nodiscard]] GroupAssignment assign_round_robin(std::span<const GroupMember> members,
                                                  const PartitionCounts& partition_counts);
 
-/// The assignor of a name in JoinGroup ("range", "roundrobin"); nullptr if this build has none.
+/// The assignor of a name in JoinGroup ("range", "roundrobin", "cooperative-sticky"); nullptr if
+/// this build has none.
 using Assignor = GroupAssignment (*)(std::span<const GroupMember>, const PartitionCounts&);
 [[nodiscard]] Assignor find_assignor(std::string_view protocol_name);
 

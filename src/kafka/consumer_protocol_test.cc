@@ -3,6 +3,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "kafka/sticky_assignor.h"
+
 namespace freshet::kafka {
 namespace {
 
@@ -102,7 +104,8 @@ TEST(Assignors, static_members_come_first_by_instance_id) {
 TEST(Assignors, are_found_by_their_protocol_name) {
   EXPECT_EQ(find_assignor("range"), &assign_range);
   EXPECT_EQ(find_assignor("roundrobin"), &assign_round_robin);
-  EXPECT_EQ(find_assignor("cooperative-sticky"), nullptr);
+  EXPECT_EQ(find_assignor("cooperative-sticky"), &assign_cooperative_sticky);
+  EXPECT_EQ(find_assignor("sticky"), nullptr);
 }
 
 TEST(TopicPartitions, convert_both_ways) {

@@ -33,8 +33,9 @@ def test_a_killed_instance_goes_on_where_it_was(platform, log):
     external_kafka.kill_and_go_on(platform, log.kafka, kills=2)
 
 
-def test_two_instances_share_the_work(platform, log):
-    external_kafka.two_share(platform, log.kafka)
+@pytest.mark.parametrize("strategy", ["cooperative-sticky", pytest.param("range", marks=pytest.mark.slow)])
+def test_two_instances_share_the_work(platform, log, strategy):
+    external_kafka.two_share(platform, log.kafka, strategy)
 
 
 def test_an_owner_that_was_stopped_too_long_is_fenced(platform, log):

@@ -57,8 +57,9 @@ def test_a_kafka_that_hangs_is_gone_on_with(kafka, platform):
     external_kafka.hang_and_go_on(platform, kafka.address, kafka.process)
 
 
-def test_two_instances_share_the_work(kafka, platform):
-    external_kafka.two_share(platform, kafka.address)
+@pytest.mark.parametrize("strategy", ["cooperative-sticky", "range"])
+def test_two_instances_share_the_work(kafka, platform, strategy):
+    external_kafka.two_share(platform, kafka.address, strategy)
 
 
 def test_an_owner_that_was_stopped_too_long_is_fenced(kafka, platform):

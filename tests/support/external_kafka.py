@@ -69,17 +69,26 @@ def places(platform):
     return set(found)
 
 
-def two_share(make_platform, address, count=60_000, rate=10_000):
-    """A second instance comes while the first works and takes half; each row is in one of the two tables."""
-    first = make_platform(events(address, count, rate), "first").start()
+def owned(platform):
+    return len(platform.pipeline("events")["partitions"])
+
+
+def two_share(make_platform, address, strategy="cooperative-sticky", count=60_000, rate=10_000):
+    """A second instance comes while the first works and takes half; each row is in one of the two tables. How many
+    partitions the first handed over is said in its log."""
+    settings = f"properties: {{ partition.assignment.strategy: {strategy} }},"
+    first = make_platform(events(address, count, rate, kafka=settings), "first").start("--log-level", "info")
     wait_rows(first, 2_000)
-    second = make_platform(events(address, count, source=False), "second").start()
+    second = make_platform(events(address, count, source=False, kafka=settings), "second").start()
     wait_rows(second, 2_000)
     wait_until(lambda: rows(first) + rows(second) >= count, "all rows", 120)
-    assert len(first.pipeline("events")["partitions"]) == len(second.pipeline("events")["partitions"]) == 2
-    places = [tuple(row) for p in (first, second) for row in p.sql("SELECT _partition, _offset FROM t.events")]
-    assert len(places) == len(set(places)) == count
+    assert owned(first) == owned(second) == 2
+    in_first, in_second = places(first), places(second)
+    assert not in_first & in_second and len(in_first | in_second) == count
     assert (first.stop(), second.stop()) == (0, 0), first.log() + second.log()
+    handed_over = 4 if strategy == "range" else 2
+    said = [line for line in first.log(1_000).splitlines() if "partitions handed over" in line]
+    assert len(said) == 1 and f"count={handed_over} in_time=true" in said[0], first.log(1_000)
 
 
 def stopped_owner_is_fenced(make_platform, address, session_ms, count=40_000, rate=5_000):
@@ -92,7 +101,7 @@ def stopped_owner_is_fenced(make_platform, address, session_ms, count=40_000, ra
     os.kill(p.process.pid, signal.SIGSTOP)
     try:
         other = Consumer({"bootstrap.servers": address, "group.id": GROUP, "enable.auto.commit": False,
-                          "partition.assignment.strategy": "range", "auto.offset.reset": "error"})
+                          "partition.assignment.strategy": "cooperative-sticky", "auto.offset.reset": "error"})
         owned = []
         other.subscribe(["events"], on_assign=lambda _, partitions: owned.extend(partitions))
         wait_until(lambda: other.poll(0.1) is not False and len(owned) == 4, "the other to own all", 60)

@@ -9,6 +9,7 @@
 #include "kafka/messages/leave_group.h"
 #include "kafka/messages/offset_commit.h"
 #include "kafka/messages/offset_fetch.h"
+#include "kafka/sticky_assignor.h"
 #include "observe/log.h"
 
 namespace freshet::kafka {
@@ -21,6 +22,18 @@ const Logger logger("kafka.consumer");
 
 constexpr int16_t kOffsetsOfOneGroup = 7;  // OffsetFetch asks for several groups from 8 on
 constexpr size_t kMetadataBytesMax = 4096;
+
+/// Carries what is owned, and since when.
+constexpr int16_t kSubscriptionVersion = 2;
+
+std::vector<TopicPartition> without(std::span<const TopicPartition> all,
+                                    std::span<const TopicPartition> sorted) {
+  std::vector<TopicPartition> rest;
+  for (const auto& tp : all) {
+    if (!std::ranges::binary_search(sorted, tp)) rest.push_back(tp);
+  }
+  return rest;
+}
 
 bool is_about_coordinator(ErrorCode code) {
   return code == ErrorCode::kNotCoordinator || code == ErrorCode::kCoordinatorNotAvailable ||
@@ -39,6 +52,7 @@ RemoteConsumer::~RemoteConsumer() { static_cast<void>(leave()); }
 Result<GroupEvent> RemoteConsumer::poll(milliseconds wait) {
   const Deadline deadline = steady_clock::now() + wait;
   while (true) {
+    if (!lost_.empty()) return Lost{std::exchange(lost_, {})};
     Step step;
     switch (phase_) {
       case Phase::kRevoking:
@@ -75,13 +89,31 @@ std::optional<std::string> RemoteConsumer::instance_id() const {
   return options_.static_member_name;
 }
 
+bool RemoteConsumer::cooperative() const {
+  return options_.assignors.front() == kCooperativeSticky;
+}
+
+std::string RemoteConsumer::encoded_subscription() const {
+  Subscription subscription;
+  subscription.topics = options_.topics;
+  if (!cooperative()) return encode_subscription(subscription);
+  const std::lock_guard lock(mutex_);
+  subscription.owned_partitions = by_topic(owned_);
+  subscription.generation_id = identity_.generation;
+  return encode_subscription(subscription, kSubscriptionVersion);
+}
+
 Result<void> RemoteConsumer::start_join() {
+  bool anew = false;
   {
     const std::lock_guard lock(mutex_);
     beating_ = false;
+    rebalancing_ = true;
     signal_ = ErrorCode::kNone;
+    // What is owned is read on under the id that it has.
+    anew = owned_.empty();
   }
-  log_.begin_anew();
+  if (anew) log_.begin_anew();
   if (!heart_.joinable()) {
     heart_ = std::jthread([this](const std::stop_token& stop) {
       io::name_this_thread("kafka.beat", 0);
@@ -91,9 +123,8 @@ Result<void> RemoteConsumer::start_join() {
   led_topics_.reset();
   expected_.reset();
   due_.reset();
-  Subscription subscription;
-  subscription.topics = options_.topics;
-  const std::string metadata = encode_subscription(subscription);
+  join_again_ = false;
+  const std::string metadata = encoded_subscription();
   JoinGroupRequest join;
   join.group_id = options_.group;
   join.session_timeout_ms = static_cast<int32_t>(options_.session_timeout.count());
@@ -101,7 +132,7 @@ Result<void> RemoteConsumer::start_join() {
   join.member_id = member_id();
   join.group_instance_id = instance_id();
   join.protocol_type = kConsumerProtocolType;
-  join.protocols = {{"range", metadata}, {"roundrobin", metadata}};
+  for (const auto& assignor : options_.assignors) join.protocols.push_back({assignor, metadata});
   const Deadline deadline = cluster_->deadline();
   FRESHET_ASSIGN(auto lease, cluster_->coordinator(options_.group, deadline));
   FRESHET_TRY_CONTEXT(lease->send(join, deadline), "group {}", options_.group);
@@ -127,6 +158,11 @@ RemoteConsumer::Step RemoteConsumer::finish_join(Deadline deadline) {
     return std::nullopt;
   }
   if (joined->error_code != ErrorCode::kNone) return handle_refusal(joined->error_code);
+  const int32_t before = generation();
+  if (joined->generation_id != before && joined->generation_id != before + 1) {
+    lost_ = owned();
+    set_owned({});  // before the generation with which it could be committed
+  }
   set_identity({.member_id = joined->member_id, .generation = joined->generation_id});
   FRESHET_TRY(start_sync(*joined));
   return std::nullopt;
@@ -142,7 +178,11 @@ Result<void> RemoteConsumer::start_sync(const JoinGroupResponse& joined) {
   sync.protocol_name = joined.protocol_name;
   if (joined.leader == joined.member_id) {
     FRESHET_ASSIGN(auto assignments, assign(joined));
-    if (joined.skip_assignment) {
+    if (joined.skip_assignment && cooperative()) {
+      // What the topics were when the group last assigned is not known: one more rebalance, in
+      // which nothing moves, makes sure that they have not grown since.
+      for (auto& [name, state] : *led_topics_) state.second = -1;
+    } else if (joined.skip_assignment) {
       // The coordinator hands out what was assigned before; should the topics have grown since,
       // this leader starts a rebalance as soon as it has joined.
       for (const auto& one : assignments) {
@@ -162,7 +202,40 @@ Result<void> RemoteConsumer::start_sync(const JoinGroupResponse& joined) {
   return {};
 }
 
+void RemoteConsumer::let_go() {
+  if (leaving_.empty()) return;
+  set_owned(without(owned(), leaving_));
+  leaving_.clear();
+}
+
+/// How the group refuses, or kNone with what is due; nullopt: no answer by the deadline.
+Result<std::optional<ErrorCode>> RemoteConsumer::receive_assignment(Deadline deadline) {
+  FRESHET_ASSIGN_CONTEXT(const auto synced, (*coordinator_)->receive<SyncGroupResponse>(deadline),
+                         "group {}", options_.group);
+  if (!synced) {
+    if (steady_clock::now() < answer_by_) return std::nullopt;
+    cluster_->forget_coordinator(options_.group);
+    return fail(Errc::kTimeout, "group {}: its leader assigns nothing", options_.group);
+  }
+  if (synced->error_code != ErrorCode::kNone) return synced->error_code;
+  FRESHET_ASSIGN_CONTEXT(const Assignment assignment, decode_assignment(synced->assignment),
+                         "assignment by the leader of group {}", options_.group);
+  due_ = one_by_one(assignment.assigned_partitions);
+  std::erase_if(*due_, [this](const TopicPartition& tp) {  // a foreign leader's mistake
+    return std::ranges::find(options_.topics, tp.topic) == options_.topics.end();
+  });
+  std::ranges::sort(*due_);
+  coordinator_.reset();
+  const std::lock_guard lock(mutex_);
+  beating_ = true;
+  rebalancing_ = false;
+  signalled_.notify_all();
+  if (expected_ && *expected_ != *due_) signal_ = ErrorCode::kRebalanceInProgress;
+  return ErrorCode::kNone;
+}
+
 RemoteConsumer::Step RemoteConsumer::finish_sync(Deadline deadline) {
+  let_go();
   if (due_ && take_signal() != ErrorCode::kNone) {
     // The group went on while its offsets could not be read.
     due_.reset();
@@ -170,24 +243,16 @@ RemoteConsumer::Step RemoteConsumer::finish_sync(Deadline deadline) {
     return std::nullopt;
   }
   if (!due_) {
-    FRESHET_ASSIGN_CONTEXT(const auto synced, (*coordinator_)->receive<SyncGroupResponse>(deadline),
-                           "group {}", options_.group);
-    if (!synced) {
-      if (steady_clock::now() < answer_by_) return GroupEvent();
-      cluster_->forget_coordinator(options_.group);
-      return fail(Errc::kTimeout, "group {}: its leader assigns nothing", options_.group);
+    FRESHET_ASSIGN(const auto told, receive_assignment(deadline));
+    if (!told) return GroupEvent();
+    if (*told != ErrorCode::kNone) return handle_refusal(*told);
+    leaving_ = without(owned(), *due_);
+    if (!leaving_.empty()) {
+      join_again_ = true;
+      return Revoked{leaving_};
     }
-    if (synced->error_code != ErrorCode::kNone) return handle_refusal(synced->error_code);
-    FRESHET_ASSIGN_CONTEXT(const Assignment assignment, decode_assignment(synced->assignment),
-                           "assignment by the leader of group {}", options_.group);
-    due_ = one_by_one(assignment.assigned_partitions);
-    std::ranges::sort(*due_);
-    coordinator_.reset();
-    const std::lock_guard lock(mutex_);
-    beating_ = true;
-    if (expected_ && *expected_ != *due_) signal_ = ErrorCode::kRebalanceInProgress;
   }
-  auto partitions = committed(*due_);
+  auto partitions = committed(without(*due_, owned()));
   if (!partitions) {
     // The broker that was asked may not have heard yet of a topic that the leader knows.
     Error error = std::move(partitions).error();
@@ -197,7 +262,7 @@ RemoteConsumer::Step RemoteConsumer::finish_sync(Deadline deadline) {
   }
   set_owned(*std::exchange(due_, std::nullopt));
   topics_at_ = steady_clock::now() + options_.topics_every;
-  phase_ = Phase::kOwning;
+  phase_ = join_again_ ? Phase::kOut : Phase::kOwning;
   return Assigned{std::move(*partitions)};
 }
 
@@ -215,6 +280,10 @@ RemoteConsumer::Step RemoteConsumer::watch(Deadline deadline) {
   }
   if (told == ErrorCode::kNone) return GroupEvent();
   if (told != ErrorCode::kRebalanceInProgress) return handle_refusal(told);
+  if (cooperative()) {
+    phase_ = Phase::kOut;
+    return std::nullopt;
+  }
   phase_ = Phase::kRevoking;
   auto revoked = owned();
   if (revoked.empty()) return std::nullopt;
@@ -253,9 +322,9 @@ RemoteConsumer::Step RemoteConsumer::handle_refusal(ErrorCode code) {
     }
     case ErrorCode::kInconsistentGroupProtocol:
       return fail(Errc::kRefused,
-                  "group {}: its members use assignment protocols other than range and roundrobin; "
-                  "choose another group name",
-                  options_.group);
+                  "group {}: its other members do not offer the assignor {}; stop them, or set "
+                  "partition.assignment.strategy in services.kafka.properties to what they use",
+                  options_.group, fmt::join(options_.assignors, ","));
     case ErrorCode::kInvalidSessionTimeout:
       return fail(Errc::kInvalidArgument,
                   "group {}: Kafka does not allow a session time-out of {} ms; set "
@@ -280,8 +349,11 @@ Result<std::vector<SyncGroupRequest::Assignment>> RemoteConsumer::assign(
       continue;
     }
     names.insert(subscription->topics.begin(), subscription->topics.end());
-    members.push_back(
-        {member.member_id, member.group_instance_id, std::move(subscription->topics)});
+    members.push_back({.member_id = member.member_id,
+                       .group_instance_id = member.group_instance_id,
+                       .topics = std::move(subscription->topics),
+                       .owned = one_by_one(subscription->owned_partitions),
+                       .generation = subscription->generation_id});
   }
   FRESHET_ASSIGN(led_topics_, look_up({names.begin(), names.end()}));
   PartitionCounts counts;
@@ -326,6 +398,8 @@ Result<void> RemoteConsumer::leave() {
   }
   coordinator_.reset();
   due_.reset();
+  leaving_.clear();
+  lost_.clear();
   phase_ = Phase::kOut;
   const Identity who = identity();
   set_identity({});
@@ -396,7 +470,8 @@ void RemoteConsumer::set_identity(Identity identity) {
   identity_ = std::move(identity);
   if (identity_.generation < 0) {
     owned_.clear();
-    beating_ = false;
+    beating_ = rebalancing_ = false;
+    signalled_.notify_all();
   }
 }
 
@@ -429,7 +504,21 @@ Result<RemoteConsumer::Identity> RemoteConsumer::may_commit(
 }
 
 Result<void> RemoteConsumer::commit(std::span<const OffsetCommit> commits) {
-  FRESHET_ASSIGN(const Identity who, may_commit(commits));
+  const Deadline deadline = cluster_->deadline();
+  while (true) {
+    FRESHET_ASSIGN(const Identity who, may_commit(commits));
+    FRESHET_ASSIGN(const ErrorCode refused, send_commit(who, commits, deadline));
+    if (refused == ErrorCode::kNone) return {};
+    if (!was_a_rebalance(refused, who, deadline)) {
+      return std::unexpected(refused_commit(refused, who.generation));
+    }
+  }
+}
+
+/// The first refusal of a partition; kNone: all are committed.
+Result<ErrorCode> RemoteConsumer::send_commit(const Identity& who,
+                                              std::span<const OffsetCommit> commits,
+                                              Deadline deadline) {
   OffsetCommitRequest request;
   request.group_id = options_.group;
   request.generation_id_or_member_epoch = who.generation;
@@ -451,7 +540,6 @@ Result<void> RemoteConsumer::commit(std::span<const OffsetCommit> commits) {
     partition.committed_offset = commit.offset.value();
     partition.committed_metadata = commit.metadata;
   }
-  const Deadline deadline = cluster_->deadline();
   FRESHET_ASSIGN(auto coordinator, cluster_->coordinator(options_.group, deadline));
   auto answer = coordinator->call<OffsetCommitResponse>(request, deadline);
   if (!answer) {
@@ -461,9 +549,7 @@ Result<void> RemoteConsumer::commit(std::span<const OffsetCommit> commits) {
   size_t confirmed = 0;
   for (const auto& topic : answer->topics) {
     for (const auto& partition : topic.partitions) {
-      if (partition.error_code != ErrorCode::kNone) {
-        return std::unexpected(refused_commit(partition.error_code, who.generation));
-      }
+      if (partition.error_code != ErrorCode::kNone) return partition.error_code;
       ++confirmed;
     }
   }
@@ -471,7 +557,17 @@ Result<void> RemoteConsumer::commit(std::span<const OffsetCommit> commits) {
     return fail(Errc::kInternal, "group {}: Kafka confirms {} of {} commits", options_.group,
                 confirmed, commits.size());
   }
-  return {};
+  return ErrorCode::kNone;
+}
+
+/// Whether the commit met a rebalance that this member has taken part in and that is over now.
+bool RemoteConsumer::was_a_rebalance(ErrorCode code, const Identity& who, Deadline deadline) {
+  if (!cooperative()) return false;
+  if (code != ErrorCode::kRebalanceInProgress && code != ErrorCode::kIllegalGeneration)
+    return false;
+  std::unique_lock lock(mutex_);
+  if (!rebalancing_ && identity_ == who) return false;
+  return signalled_.wait_until(lock, deadline, [&] { return !rebalancing_; });
 }
 
 Error RemoteConsumer::refused_commit(ErrorCode code, int32_t generation) {
@@ -481,13 +577,20 @@ Error RemoteConsumer::refused_commit(ErrorCode code, int32_t generation) {
     case ErrorCode::kGroupIdNotFound:
     case ErrorCode::kFencedInstanceId:
     case ErrorCode::kRebalanceInProgress:
-      return Error(Errc::kFenced,
+      return Error(may_still_own(code) ? Errc::kUnavailable : Errc::kFenced,
                    fmt::format("group {}: the commit of generation {} came too late: {}",
                                options_.group, generation, code));
     default:
       if (is_about_coordinator(code)) cluster_->forget_coordinator(options_.group);
       return remote_error(code, "commit of group " + options_.group);
   }
+}
+
+/// Who keeps what it owns through a rebalance is told nothing at its end, so it must not give up
+/// before; if it does not keep it, it is told so.
+bool RemoteConsumer::may_still_own(ErrorCode refused) const {
+  const std::lock_guard lock(mutex_);
+  return cooperative() && (rebalancing_ || refused == ErrorCode::kRebalanceInProgress);
 }
 
 Result<std::vector<AssignedPartition>> RemoteConsumer::committed(

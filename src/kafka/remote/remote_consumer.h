@@ -1,9 +1,17 @@
-// A member of a consumer group in a Kafka that runs elsewhere, with the eager protocol of Kafka's
-// own consumer: the assignors "range" and "roundrobin", generations, static membership.
+// A member of a consumer group in a Kafka that runs elsewhere, with the classic protocol of Kafka's
+// own consumer: assignors, generations, static membership.
 //
-//   Out ──poll──> Joining ──> Syncing ──> Owning ──rebalance──> Revoking ──poll──> Joining
-//    ^                                      │ expired or replaced: Lost
-//    └──────────────────────────────────────┘
+// Cooperative (the assignor "cooperative-sticky", KIP-429; the default): a member goes on with what
+// it owns while the group rebalances, and hands over only what has to move. Then it joins again, so
+// that the new owner gets it:
+//
+//   Out ──poll──> Joining ──> Syncing ──────> Assigned (what is new) ──> Owning ──rebalance──> Out
+//    ^                           │ to move: Revoked ──poll──> Assigned (what is new) ──> Out
+//    └── expired, replaced, or a generation missed: Lost
+//
+// Eager ("range", "roundrobin"): everything is handed over before each join.
+//
+//   Out ──poll──> Joining ──> Syncing ──> Owning ──rebalance──> Revoked ──poll──> Out
 //
 // poll() never waits for a rebalance longer than it was asked to: the answer to JoinGroup may come
 // many polls later. Heartbeats have a thread of their own from the first poll() to leave(), so that
@@ -11,6 +19,11 @@
 //
 // Fencing: a commit names the member and generation that own the partition; a commit for a
 // partition that is not owned now is refused here, and one of an old generation by the coordinator.
+// Cooperative members carry ownership from one generation into the next, which nobody else can have
+// owned in between. Whoever joins a generation that does not follow its own has missed one: all it
+// owned may be another's, and is Lost. (A member that missed one always starts a new one by
+// joining: what it says it owns, and since when, is part of its subscription.) A commit that meets
+// a rebalance waits for its end and is sent again if the partition is still owned.
 //
 // Static membership: with a name, a process that was killed takes its partitions back with its
 // first poll(), in the same generation. leave() gives them up at once all the same.
@@ -39,6 +52,8 @@ namespace freshet::kafka {
 struct RemoteConsumerOptions {
   std::string group;
   std::vector<std::string> topics;
+  /// What this member offers, the preferred one first: "cooperative-sticky" alone, or eager ones.
+  std::vector<std::string> assignors{"cooperative-sticky"};
   /// Not empty: a static member (group.instance.id), unique in the group.
   std::string static_member_name;
   /// How long after its last heartbeat the group takes a member's partitions away.
@@ -83,12 +98,18 @@ class RemoteConsumer final : public GroupConsumer {
   struct Identity {
     std::string member_id;
     int32_t generation = -1;
+    bool operator==(const Identity&) const = default;
   };
 
+  [[nodiscard]] bool cooperative() const;
+  [[nodiscard]] std::string encoded_subscription() const;
   Result<void> start_join();
   Step finish_join(Deadline deadline);
   Result<void> start_sync(const JoinGroupResponse& joined);
   Step finish_sync(Deadline deadline);
+  /// What was told to leave has left.
+  void let_go();
+  Result<std::optional<ErrorCode>> receive_assignment(Deadline deadline);
   Step watch(Deadline deadline);
   Step handle_refusal(ErrorCode code);
   Step lose();
@@ -100,7 +121,11 @@ class RemoteConsumer final : public GroupConsumer {
   void beat(const std::stop_token& stop);
   ErrorCode heartbeat(const Identity& who);
 
+  Result<ErrorCode> send_commit(const Identity& who, std::span<const OffsetCommit> commits,
+                                Deadline deadline);
+  bool was_a_rebalance(ErrorCode code, const Identity& who, Deadline deadline);
   [[nodiscard]] Error refused_commit(ErrorCode code, int32_t generation);
+  [[nodiscard]] bool may_still_own(ErrorCode refused) const;
   Result<Identity> may_commit(std::span<const OffsetCommit> commits) const;
   [[nodiscard]] std::optional<std::string> instance_id() const;
   [[nodiscard]] Identity identity() const;
@@ -116,6 +141,9 @@ class RemoteConsumer final : public GroupConsumer {
   Phase phase_ = Phase::kOut;
   std::optional<Cluster::Lease> coordinator_;            // while Joining and Syncing
   std::optional<std::vector<TopicPartition>> due_;       // assigned, but not told yet
+  std::vector<TopicPartition> leaving_;                  // told as Revoked, until the next poll
+  std::vector<TopicPartition> lost_;                     // told as Lost by the next poll
+  bool join_again_ = false;                              // once what is due was told
   std::optional<GroupTopics> led_topics_;                // set while this member leads
   std::optional<std::vector<TopicPartition>> expected_;  // by the leader that may not assign
   Deadline topics_at_{};  // when the leader looks at the topics again
@@ -127,6 +155,7 @@ class RemoteConsumer final : public GroupConsumer {
   Identity identity_;                    // generation -1: owns nothing and may commit nothing
   std::vector<TopicPartition> owned_;    // sorted
   bool beating_ = false;                 // from the end of a rebalance to the next join
+  bool rebalancing_ = false;             // from a join to the end of its rebalance
   ErrorCode signal_ = ErrorCode::kNone;  // what the last heartbeat was told
 
   std::jthread heart_;  // last: joined before the rest goes

@@ -48,12 +48,21 @@ class RemoteRefusals : public ::testing::Test {
     auto cluster = Cluster::open({.bootstrap = "127.0.0.1:" + std::to_string(broker_.port()),
                                   .request_timeout = milliseconds(5'000)});
     EXPECT_TRUE(cluster) << cluster.error().message();
+    cluster_ = *cluster;
+    make_consumer({"range", "roundrobin"});
+  }
+
+  void make_consumer(const std::vector<std::string>& assignors) {
+    protocol_ = assignors.front();
+    broker_.always(joined(ErrorCode::kNone));
     consumer_ = std::make_unique<RemoteConsumer>(
-        *cluster, RemoteConsumerOptions{.group = "g",
+        cluster_, RemoteConsumerOptions{.group = "g",
                                         .topics = {"t"},
+                                        .assignors = assignors,
                                         .static_member_name = "one",
                                         .heartbeat_every = milliseconds(10)});
   }
+  void make_cooperative() { make_consumer({"cooperative-sticky"}); }
 
   [[nodiscard]] MetadataResponse metadata(TopicId id) const {
     MetadataResponse response;
@@ -65,25 +74,25 @@ class RemoteRefusals : public ::testing::Test {
     topic.partitions = {{.partition_index = 0, .leader_id = 1}};
     return response;
   }
-  static JoinGroupResponse joined(ErrorCode code) {
+  [[nodiscard]] JoinGroupResponse joined(ErrorCode code, int32_t generation = 3) const {
     JoinGroupResponse response;
     response.error_code = code;
     response.member_id = "m";
     if (code != ErrorCode::kNone) return response;
-    response.generation_id = 3;
+    response.generation_id = generation;
     response.protocol_type = std::string(kConsumerProtocolType);
-    response.protocol_name = "range";
+    response.protocol_name = protocol_;
     response.leader = "m";
     Subscription subscription;
     subscription.topics = {"t"};
     response.members = {{.member_id = "m", .metadata = encode_subscription(subscription)}};
     return response;
   }
-  static SyncGroupResponse synced(ErrorCode code) {
+  static SyncGroupResponse synced(ErrorCode code, bool with_partition = true) {
     SyncGroupResponse response;
     response.error_code = code;
     Assignment assignment;
-    assignment.assigned_partitions = {{"t", {0}}};
+    if (with_partition) assignment.assigned_partitions = {{"t", {0}}};
     response.assignment = encode_assignment(assignment);
     return response;
   }
@@ -118,10 +127,11 @@ class RemoteRefusals : public ::testing::Test {
     return fail(Errc::kTimeout, "nothing happens");
   }
   template <class Event>
-  void expect() {
+  void expect(size_t partitions = 1) {
     const auto event = next();
     ASSERT_TRUE(event) << event.error().message();
-    EXPECT_TRUE(std::holds_alternative<Event>(*event)) << event->index();
+    ASSERT_TRUE(std::holds_alternative<Event>(*event)) << event->index();
+    EXPECT_THAT(std::get<Event>(*event).partitions, SizeIs(partitions));
   }
   Result<void> commit() {
     const OffsetCommit one{kT0, Offset(6), ""};
@@ -132,6 +142,8 @@ class RemoteRefusals : public ::testing::Test {
   }
 
   testing::ScriptedBroker broker_;
+  std::string protocol_ = "range";
+  std::shared_ptr<Cluster> cluster_;
   std::unique_ptr<RemoteConsumer> consumer_;
 };
 
@@ -189,6 +201,56 @@ TEST_F(RemoteRefusals, a_commit_of_an_old_generation_is_fenced) {
   expect<Assigned>();
   for (const ErrorCode code : {ErrorCode::kIllegalGeneration, ErrorCode::kUnknownMemberId,
                                ErrorCode::kFencedInstanceId, ErrorCode::kRebalanceInProgress}) {
+    broker_.once(committed(code));
+    EXPECT_EQ(commit().error().code(), Errc::kFenced) << fmt::format("{}", code);
+  }
+}
+
+TEST_F(RemoteRefusals, a_cooperative_member_keeps_what_it_owns_in_a_rebalance) {
+  make_cooperative();
+  expect<Assigned>();
+  broker_.always(joined(ErrorCode::kNone, 4));
+  broker_.once(beaten(ErrorCode::kRebalanceInProgress));
+  expect<Assigned>(0);
+  EXPECT_EQ(consumer_->generation(), 4);
+  EXPECT_TRUE(commit());
+  EXPECT_EQ(broker_.asked(ApiKey::kJoinGroup), 2);
+}
+
+TEST_F(RemoteRefusals, a_cooperative_member_hands_over_what_moves_and_joins_again) {
+  make_cooperative();
+  expect<Assigned>();
+  broker_.always(joined(ErrorCode::kNone, 4));
+  broker_.once(synced(ErrorCode::kNone, /*with_partition=*/false));
+  broker_.once(beaten(ErrorCode::kRebalanceInProgress));
+  expect<Revoked>();
+  EXPECT_TRUE(commit()) << "what was being written may still be confirmed";
+  expect<Assigned>(0);
+  EXPECT_EQ(commit().error().code(), Errc::kFenced);
+  broker_.always(joined(ErrorCode::kNone, 5));
+  expect<Assigned>();
+  EXPECT_EQ(consumer_->generation(), 5);
+  EXPECT_EQ(broker_.asked(ApiKey::kJoinGroup), 3);
+}
+
+TEST_F(RemoteRefusals, a_member_that_missed_a_generation_has_lost_everything) {
+  make_cooperative();
+  expect<Assigned>();
+  broker_.always(joined(ErrorCode::kNone, 5));
+  broker_.once(beaten(ErrorCode::kRebalanceInProgress));
+  expect<Lost>();
+  EXPECT_EQ(commit().error().code(), Errc::kFenced);
+  expect<Assigned>();
+  EXPECT_TRUE(commit());
+}
+
+TEST_F(RemoteRefusals, a_commit_that_meets_a_rebalance_is_tried_again_by_who_may_still_own) {
+  make_cooperative();
+  expect<Assigned>();
+  broker_.once(committed(ErrorCode::kRebalanceInProgress));
+  EXPECT_EQ(commit().error().code(), Errc::kUnavailable);
+  for (const ErrorCode code :
+       {ErrorCode::kIllegalGeneration, ErrorCode::kUnknownMemberId, ErrorCode::kFencedInstanceId}) {
     broker_.once(committed(code));
     EXPECT_EQ(commit().error().code(), Errc::kFenced) << fmt::format("{}", code);
   }
