@@ -42,6 +42,9 @@ class LogService {
   /// Never polled: reads and asks only, and what it is told is never older than the question.
   virtual std::unique_ptr<kafka::GroupConsumer> make_observer(const LogReader& reader) = 0;
   virtual std::unique_ptr<kafka::RecordProducer> make_producer() = 0;
+  /// A member of the group that says whose turn it is to run a source; null if no other process can
+  /// reach this log with the same file.
+  virtual std::unique_ptr<kafka::GroupConsumer> make_turns(const LogReader& reader) = 0;
 };
 
 class EmbeddedLog final : public LogService {
@@ -57,6 +60,9 @@ class EmbeddedLog final : public LogService {
   std::unique_ptr<kafka::RecordProducer> make_producer() override {
     return broker_.make_producer();
   }
+  std::unique_ptr<kafka::GroupConsumer> make_turns(const LogReader& /*reader*/) override {
+    return nullptr;
+  }
 
  private:
   broker::Broker& broker_;
@@ -71,6 +77,9 @@ class ExternalLog final : public LogService {
   std::unique_ptr<kafka::GroupConsumer> make_consumer(const LogReader& reader) override;
   std::unique_ptr<kafka::GroupConsumer> make_observer(const LogReader& reader) override;
   std::unique_ptr<kafka::RecordProducer> make_producer() override;
+  std::unique_ptr<kafka::GroupConsumer> make_turns(const LogReader& reader) override {
+    return make_consumer(reader);
+  }
 
  private:
   ExternalLog(std::shared_ptr<kafka::Cluster> cluster, config::ExternalKafkaSettings settings)

@@ -155,8 +155,11 @@ Result<void> PlatformRuntime::State::start_sources() {
   for (size_t i = 0; i < opened.size(); ++i) {
     const auto& settings = platform.sources[i];
     auto producer = services.log_service().make_producer();
-    auto thread =
-        std::make_unique<SourceThread>(runner_settings(settings), std::move(opened[i]), *producer);
+    auto turns = services.log_service().make_turns({.group = platform.turns_group(settings),
+                                                    .topics = {settings.to},
+                                                    .client_id = "freshet." + settings.name});
+    auto thread = std::make_unique<SourceThread>(runner_settings(settings), std::move(opened[i]),
+                                                 *producer, std::move(turns));
     sources.push_back(
         {.settings = &settings, .producer = std::move(producer), .thread = std::move(thread)});
   }

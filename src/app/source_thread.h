@@ -1,5 +1,5 @@
-// Runs one source in a thread of its own: tries again after failures that may pass, and gives up,
-// with a sentence, after those that will not.
+// Runs one source in a thread of its own, while it is this process's turn (source_turn.h): tries
+// again after failures that may pass, and gives up, with a sentence, after those that will not.
 //
 // Life: constructor starts the thread; stop() or the destructor ends it. Any thread may ask.
 #pragma once
@@ -10,6 +10,8 @@
 #include <string>
 #include <thread>
 
+#include "app/source_turn.h"
+#include "kafka/group_consumer.h"
 #include "kafka/record_producer.h"
 #include "source/source_runner.h"
 
@@ -17,8 +19,9 @@ namespace freshet::app {
 
 class SourceThread {
  public:
+  /// `turns`: the group that says whose turn it is; null: nobody else can run this source.
   SourceThread(source::SourceRunnerSettings settings, std::unique_ptr<source::EventSource> source,
-               kafka::RecordProducer& producer);
+               kafka::RecordProducer& producer, std::unique_ptr<kafka::GroupConsumer> turns);
   ~SourceThread();
   SourceThread(const SourceThread&) = delete;
   SourceThread& operator=(const SourceThread&) = delete;
@@ -32,11 +35,16 @@ class SourceThread {
 
  private:
   void run();
+  Result<void> run_in_turn();
+  void give_up(const Error& error);
+  [[nodiscard]] bool is_stopping() const;
   /// False if asked to stop meanwhile.
   bool pause(std::chrono::milliseconds time);
 
   const std::string name_;
+  const TopicPartition token_;
   source::SourceRunner runner_;
+  std::unique_ptr<SourceTurn> turn_;
   mutable std::mutex mutex_;
   std::condition_variable wake_;
   bool stopping_ = false;  // guarded by mutex_

@@ -15,6 +15,10 @@ std::string Platform::consumer_group(const PipelineSettings& pipeline) const {
   return fmt::format("freshet.{}.{}", name, pipeline.name);
 }
 
+std::string Platform::turns_group(const SourceSettings& source) const {
+  return fmt::format("freshet.{}.source.{}", name, source.name);
+}
+
 std::string Platform::dead_letter_topic(const PipelineSettings& pipeline) const {
   return fmt::format("{}.{}.dlq", name, pipeline.name);
 }

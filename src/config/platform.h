@@ -209,6 +209,8 @@ struct Platform {
   [[nodiscard]] const PipelineSettings* pipeline(const std::string& name) const;
   /// "freshet.<platform>.<pipeline>"
   [[nodiscard]] std::string consumer_group(const PipelineSettings& pipeline) const;
+  /// "freshet.<platform>.source.<source>", whose members take turns to run it
+  [[nodiscard]] std::string turns_group(const SourceSettings& source) const;
   /// "<platform>.<pipeline>.dlq"
   [[nodiscard]] std::string dead_letter_topic(const PipelineSettings& pipeline) const;
 };

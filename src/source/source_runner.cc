@@ -50,6 +50,11 @@ class SourceRunner::Impl {
     wake_.notify_all();
   }
 
+  void allow() {
+    const std::lock_guard lock(mutex_);
+    stopping_ = false;
+  }
+
   [[nodiscard]] SourceStatus status() const;
 
  private:
@@ -306,6 +311,7 @@ SourceRunner::SourceRunner(SourceRunnerSettings settings, std::unique_ptr<EventS
 SourceRunner::~SourceRunner() = default;
 Result<void> SourceRunner::run() { return impl_->run(); }
 void SourceRunner::stop() { impl_->stop(); }
+void SourceRunner::allow() { impl_->allow(); }
 SourceStatus SourceRunner::status() const { return impl_->status(); }
 
 }  // namespace freshet::source

@@ -55,8 +55,9 @@ class SourceRunner {
   /// kRefused: the source is not the one that the log remembers, and how to mend that.
   Result<void> run();
 
-  /// Makes run() return soon, after what is in flight is durable.
+  /// Makes run() return soon, after what is in flight is durable; also the next one, until allow().
   void stop();
+  void allow();
 
   [[nodiscard]] SourceStatus status() const;
 

@@ -62,6 +62,10 @@ def test_two_instances_share_the_work(kafka, platform, strategy):
     external_kafka.two_share(platform, kafka.address, strategy)
 
 
+def test_an_instance_that_dies_for_good_is_replaced(kafka, platform):
+    external_kafka.one_of_two_dies(platform, kafka.address, session_ms=6_000)
+
+
 def test_an_owner_that_was_stopped_too_long_is_fenced(kafka, platform):
     external_kafka.stopped_owner_is_fenced(platform, kafka.address, session_ms=6_000)
 

@@ -73,14 +73,14 @@ def owned(platform):
     return len(platform.pipeline("events")["partitions"])
 
 
-def two_share(make_platform, address, strategy="cooperative-sticky", count=60_000, rate=10_000):
+def two_share(make_platform, address, strategy="cooperative-sticky", count=40_000, rate=2_500):
     """A second instance comes while the first works and takes half; each row is in one of the two tables. How many
     partitions the first handed over is said in its log."""
     settings = f"properties: {{ partition.assignment.strategy: {strategy} }},"
     first = make_platform(events(address, count, rate, kafka=settings), "first").start("--log-level", "info")
-    wait_rows(first, 2_000)
-    second = make_platform(events(address, count, source=False, kafka=settings), "second").start()
-    wait_rows(second, 2_000)
+    wait_rows(first, 1_000)
+    second = make_platform(events(address, count, rate, kafka=settings), "second").start()
+    wait_rows(second, 500)
     wait_until(lambda: rows(first) + rows(second) >= count, "all rows", 120)
     assert owned(first) == owned(second) == 2
     in_first, in_second = places(first), places(second)
@@ -89,6 +89,27 @@ def two_share(make_platform, address, strategy="cooperative-sticky", count=60_00
     handed_over = 4 if strategy == "range" else 2
     said = [line for line in first.log(1_000).splitlines() if "partitions handed over" in line]
     assert len(said) == 1 and f"count={handed_over} in_time=true" in said[0], first.log(1_000)
+
+
+def one_of_two_dies(make_platform, address, session_ms, count=40_000, rate=2_500):
+    """Two processes with the same file. The one that publishes is killed: the other goes on publishing where the log
+    ends, and takes over its partitions from the ranges on that were being written. These alone are in both tables,
+    because each instance has tables of its own."""
+    settings = f"properties: {{ session.timeout.ms: {session_ms}, heartbeat.interval.ms: {session_ms // 10} }},"
+    dies = make_platform(events(address, count, rate, kafka=settings), "dies").start()
+    wait_rows(dies, 1_000)
+    stays = make_platform(events(address, count, rate, kafka=settings), "stays").start()
+    wait_rows(stays, 500)
+    dies.kill()
+    left_behind = places(dies)
+    wait_until(lambda: owned(stays) == 4, "the other to take over", 60)
+    wait_until(lambda: len(left_behind) + rows(stays) >= count and stays.pipeline("events")["caught_up"], "all rows", 120)
+    written = places(stays)
+    assert len(written | left_behind) == count
+    for partition in range(4):
+        both = [offset for number, offset in written & left_behind if number == partition]
+        assert not both or max(both) - min(both) + 1 == len(both) <= 4_000, (partition, min(both), max(both), len(both))
+    assert stays.stop() == 0, stays.log()
 
 
 def stopped_owner_is_fenced(make_platform, address, session_ms, count=40_000, rate=5_000):
