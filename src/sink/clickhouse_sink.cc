@@ -12,9 +12,12 @@
 #include "base/crc32c.h"
 #include "observe/log.h"
 #include "sink/block_history.h"
+#include "sink/copy_removal.h"
 #include "sink/row_account.h"
 #include "sink/row_selection.h"
 #include "sink/table_plan.h"
+#include "sink/view_screen.h"
+#include "warehouse/clickhouse_error.h"
 #include "warehouse/deduplication_log.h"
 #include "warehouse/native_block.h"
 
@@ -103,6 +106,9 @@ struct ClickHouseSink::State {
     return {
         .table = plan.table.name.quoted(), .columns = column_names, .settings = insert_settings()};
   }
+  /// With views: through their copies first, so that what is refused has landed nowhere.
+  Result<void> screen(const EncodedBlock& block);
+  std::shared_ptr<ViewScreen> screen_of(bool anew);
   Result<void> send(const std::string& token, const EncodedBlock& block);
   Result<bool> token_may_be_forgotten(int64_t intent_time_ms);
   /// The table and every table that its views write to.
@@ -128,6 +134,10 @@ struct ClickHouseSink::State {
   const TablePlan plan;
   std::vector<std::string> column_names;
   std::vector<std::string> log_directories;
+
+  std::mutex screen_mutex;                   // guards what follows
+  std::shared_ptr<ViewScreen> views_screen;  // made by the first write; none: cannot be made
+  bool screen_made = false;
 
   struct TargetBlocks {
     BlockHistory history;
@@ -157,6 +167,7 @@ Result<std::unique_ptr<ClickHouseSink>> ClickHouseSink::open(warehouse::Engine& 
 const std::vector<SinkColumn>& ClickHouseSink::columns() const { return state_->plan.columns; }
 const std::shared_ptr<const Schema>& ClickHouseSink::schema() const { return state_->plan.schema; }
 const Proof& ClickHouseSink::proof() const { return state_->plan.proof; }
+bool ClickHouseSink::has_views() const { return !state_->plan.views.empty(); }
 const warehouse::TableDescription& ClickHouseSink::table() const { return state_->plan.table; }
 
 warehouse::InsertStatement ClickHouseSink::insert_statement() const {
@@ -184,8 +195,45 @@ EncodedBlock ClickHouseSink::encode(const TopicPartition& tp, const ColumnBatch&
   return block;
 }
 
+std::shared_ptr<ViewScreen> ClickHouseSink::State::screen_of(bool anew) {
+  const std::lock_guard lock(screen_mutex);
+  if (screen_made && !anew) return views_screen;
+  screen_made = true;
+  views_screen.reset();
+  auto made = ViewScreen::create(engine, plan);
+  if (made) {
+    views_screen = std::move(*made);
+  } else {
+    logger.warn(
+        "blocks cannot be tried on the views first; a row that a view refuses stops the "
+        "pipeline",
+        kv("table", plan.table.name.display()), kv("error", made.error().message()));
+  }
+  return views_screen;
+}
+
+Result<void> ClickHouseSink::State::screen(const EncodedBlock& block) {
+  if (plan.views.empty()) return {};
+  for (bool anew = false;; anew = true) {
+    const auto copies = screen_of(anew);
+    if (copies == nullptr) return {};
+    auto passed = copies->check(insert_statement(), block.bytes);
+    if (passed) return {};
+    const int code = warehouse::clickhouse_code(passed.error()).value_or(0);
+    if (warehouse::failure_class(code) == warehouse::FailureClass::kRetriable) return passed;
+    if (warehouse::is_row_error(code)) {
+      FRESHET_ASSIGN(const bool stale, copies->is_stale());
+      if (!stale) return passed;
+    }
+    // The copies are not what the views are now. The insert itself says what is wrong if it is not
+    // only them.
+    if (anew) return warehouse::is_row_error(code) ? passed : Result<void>();
+  }
+}
+
 Result<void> ClickHouseSink::State::send(const std::string& token, const EncodedBlock& block) {
   if (block.rows == 0) return {};
+  FRESHET_TRY(screen(block));
   warehouse::InsertStatement statement = insert_statement();
   statement.settings.push_back({"insert_deduplication_token", token});
   // Two pieces, so that there is a middle in which a test can kill the process.
@@ -300,6 +348,14 @@ Result<std::vector<OriginSummary>> ClickHouseSink::origins() {
     }
   }
   return origins;
+}
+
+Result<size_t> ClickHouseSink::remove_copies(const TopicPartition& tp,
+                                             std::span<const Offset> offsets) {
+  if (!state_->plan.proof.by_provenance) {
+    return fail(Errc::kUnsupported, "{}", state_->plan.proof.reason);
+  }
+  return sink::remove_copies(state_->engine, state_->plan.table.name, tp, offsets);
 }
 
 Result<void> ClickHouseSink::State::look_at_blocks() {

@@ -122,6 +122,8 @@ class ClickHouseSink {
   [[nodiscard]] const std::shared_ptr<const Schema>& schema() const;
   [[nodiscard]] const Proof& proof() const;
   [[nodiscard]] const warehouse::TableDescription& table() const;
+  /// Whether rows also go through materialized views.
+  [[nodiscard]] bool has_views() const;
 
   /// `offsets[i]` is the offset of row i of `batch`. Rows of one topic partition.
   [[nodiscard]] EncodedBlock encode(const TopicPartition& tp, const ColumnBatch& batch,
@@ -166,6 +168,9 @@ class ClickHouseSink {
                                std::span<const Offset> offsets);
 
   Result<std::vector<OriginSummary>> origins();
+
+  /// Deletes all rows but one of each of these offsets (copy_removal.h); views do not see it.
+  Result<size_t> remove_copies(const TopicPartition& tp, std::span<const Offset> offsets);
 
  private:
   struct State;

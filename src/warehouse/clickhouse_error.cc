@@ -91,6 +91,8 @@ FailureClass failure_class(int clickhouse_code) {
     case 75:   // CANNOT_WRITE_TO_FILE_DESCRIPTOR
     case 76:   // CANNOT_OPEN_FILE
     case 159:  // TIMEOUT_EXCEEDED
+    case 173:  // CANNOT_ALLOCATE_MEMORY
+    case 201:  // QUOTA_EXCEEDED
     case 202:  // TOO_MANY_SIMULTANEOUS_QUERIES
     case 203:  // NO_FREE_CONNECTION
     case 209:  // SOCKET_TIMEOUT
@@ -129,6 +131,42 @@ FailureClass failure_class(int clickhouse_code) {
       return FailureClass::kFatal;
     default:
       return FailureClass::kData;
+  }
+}
+
+bool is_row_error(int clickhouse_code) {
+  switch (clickhouse_code) {
+    case 6:    // CANNOT_PARSE_TEXT
+    case 25:   // CANNOT_PARSE_ESCAPE_SEQUENCE
+    case 26:   // CANNOT_PARSE_QUOTED_STRING
+    case 27:   // CANNOT_PARSE_INPUT_ASSERTION_FAILED
+    case 36:   // BAD_ARGUMENTS: functions say so of values too
+    case 38:   // CANNOT_PARSE_DATE
+    case 41:   // CANNOT_PARSE_DATETIME
+    case 69:   // ARGUMENT_OUT_OF_BOUND
+    case 70:   // CANNOT_CONVERT_TYPE
+    case 72:   // CANNOT_PARSE_NUMBER
+    case 117:  // INCORRECT_DATA
+    case 128:  // TOO_LARGE_ARRAY_SIZE
+    case 130:  // CANNOT_READ_ARRAY_FROM_TEXT
+    case 131:  // TOO_LARGE_STRING_SIZE
+    case 153:  // ILLEGAL_DIVISION
+    case 190:  // SIZES_OF_ARRAYS_DONT_MATCH
+    case 248:  // INVALID_PARTITION_VALUE
+    case 321:  // VALUE_IS_OUT_OF_RANGE_OF_DATA_TYPE
+    case 349:  // CANNOT_INSERT_NULL_IN_ORDINARY_COLUMN
+    case 376:  // CANNOT_PARSE_UUID
+    case 395:  // FUNCTION_THROW_IF_VALUE_IS_NON_ZERO
+    case 407:  // DECIMAL_OVERFLOW
+    case 441:  // CANNOT_PARSE_DOMAIN_VALUE_FROM_STRING
+    case 467:  // CANNOT_PARSE_BOOL
+    case 469:  // VIOLATED_CONSTRAINT
+    case 675:  // CANNOT_PARSE_IPV4
+    case 676:  // CANNOT_PARSE_IPV6
+    case 691:  // UNKNOWN_ELEMENT_OF_ENUM
+      return true;
+    default:
+      return false;
   }
 }
 

@@ -20,6 +20,11 @@ enum class FailureClass {
 /// Sorts ClickHouse's error code; unknown numbers are kData, so that nobody retries them for ever.
 [[nodiscard]] FailureClass failure_class(int clickhouse_code);
 
+/// Whether the error says that a value of some row does not do (cannot be parsed, converted,
+/// computed with; violates a constraint), so that other rows may be taken. Only what is known to:
+/// rows are never sorted out because of an error that nobody knows.
+[[nodiscard]] bool is_row_error(int clickhouse_code);
+
 /// Makes an Error from the engine's own text, which looks like
 /// "Code: 60. DB::Exception: Unknown table … (UNKNOWN_TABLE)". The message keeps number and name:
 /// "ClickHouse error 60 (UNKNOWN_TABLE): Unknown table …".

@@ -53,6 +53,13 @@ TEST(ClickHouseCode, is_absent_from_errors_of_others) {
   EXPECT_EQ(clickhouse_code(Error(Errc::kIo, "open /x: no")), std::nullopt);
 }
 
+TEST(FailureClass, rows_are_sorted_out_only_for_errors_that_are_known_to_be_theirs) {
+  for (const int code : {6, 69, 72, 153, 349, 395, 469, 691}) EXPECT_TRUE(is_row_error(code));
+  for (const int code : {0, 16, 37, 49, 159, 164, 201, 241, 242, 252, 497, 123456}) {
+    EXPECT_FALSE(is_row_error(code)) << code;
+  }
+}
+
 TEST(FailureClass, an_unknown_code_is_never_retried_for_ever) {
   EXPECT_EQ(failure_class(123456), FailureClass::kData);
   EXPECT_EQ(failure_class(252), FailureClass::kRetriable);
