@@ -2,7 +2,9 @@
 //
 // FRESHET_CRASH_AT=after_intent:7 in the environment sends SIGKILL to the process when the point
 // after_intent is passed for the 7th time (":n" defaults to 1). Costs one relaxed load otherwise.
-// Points: before_intent after_intent mid_insert after_insert before_commit after_commit (pipeline),
+// Points: before_intent after_intent mid_insert after_insert before_commit after_commit
+// before_letter after_letter before_mend_intent after_mend_intent before_mend_done
+// after_mend_done (pipeline),
 // mid_append mid_append_torn mid_recovery mid_compaction (broker/storage; torn: half of the bytes
 // are written), mid_growth (broker/topic_registry).
 #pragma once

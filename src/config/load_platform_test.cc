@@ -56,6 +56,7 @@ pipelines:
     columns: { amount: payload.total, currency: payload.currency }
     flush: { rows: 500_000, bytes: 32MiB, after: 100ms }
     on_reject: stop
+    dlq: { max_count: 10_000, max_rate: 0.5% }
     on_unknown_field: reject
     on_missing_field: reject
     workers: 2
@@ -110,6 +111,8 @@ TEST(LoadPlatform, reads_every_key) {
   EXPECT_EQ(rows.flush.bytes, 32u << 20);
   EXPECT_EQ(rows.flush.after, 100ms);
   EXPECT_EQ(rows.on_reject, OnReject::kStop);
+  EXPECT_EQ(rows.dlq.max_count, 10'000u);
+  EXPECT_DOUBLE_EQ(rows.dlq.max_rate, 0.005);
   EXPECT_EQ(rows.on_unknown_field, OnUnknownField::kReject);
   EXPECT_EQ(rows.on_missing_field, OnMissingField::kReject);
   EXPECT_EQ(rows.workers, 2u);

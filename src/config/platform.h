@@ -103,6 +103,12 @@ struct PipelineStart {
   friend bool operator==(const PipelineStart&, const PipelineStart&) = default;
 };
 
+/// `dlq:`: how much may go to the dead letters before the pipeline stops. 0: no limit.
+struct DeadLetterLimits {
+  uint64_t max_count = 0;  // since the pipeline started
+  double max_rate = 0;     // rejected records among those read last, as a share
+};
+
 struct PipelineSettings {
   std::string name;
   SourcePosition at;
@@ -114,6 +120,7 @@ struct PipelineSettings {
   PipelineStart start;
   FlushSettings flush;
   OnReject on_reject = OnReject::kDeadLetter;
+  DeadLetterLimits dlq;
   OnUnknownField on_unknown_field = OnUnknownField::kIgnore;
   OnMissingField on_missing_field = OnMissingField::kDefault;
   uint32_t workers = 0;            // 0: one per core, at most one per partition

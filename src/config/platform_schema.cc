@@ -355,6 +355,19 @@ Section<FlushSettings> flush_section() {
   return flush;
 }
 
+Section<DeadLetterLimits> dead_letter_section() {
+  Section<DeadLetterLimits> dlq(
+      "How much may go to the dead letters. The pipeline stops before the records that would "
+      "exceed a limit: they are neither written nor rejected, and the next start goes on there.");
+  dlq.key("max_count", &DeadLetterLimits::max_count, count_kind(0, 1'000'000'000'000),
+          {"Rejected records since the pipeline started; 0: no limit.", "10_000"})
+      .key("max_rate", &DeadLetterLimits::max_rate, percent_kind(),
+           {"Rejected ones among the records read last (1,000 of them, or one batch if that is "
+            "more); 0%: no limit.",
+            "5%"});
+  return dlq;
+}
+
 void read_decode(const Place& place, PipelineSettings&) {
   const auto kind = word_kind({"json"}, {"avro", "protobuf", "debezium", "raw", "auto"});
   (void)read_value(place, {.type = kind.type, .expected = kind.expected, .text = {"", "json"}},
@@ -419,6 +432,8 @@ Section<PipelineSettings> pipeline_section() {
            choice_kind<OnReject>(
                {{"dead_letter", OnReject::kDeadLetter}, {"stop", OnReject::kStop}}),
            {"What happens to a record that does not fit; never dropped.", "dead_letter"})
+      .section("dlq", &PipelineSettings::dlq, dead_letter_section(),
+               {"When too many records do not fit.", ""})
       .key("on_unknown_field", &PipelineSettings::on_unknown_field,
            choice_kind<OnUnknownField>(
                {{"ignore", OnUnknownField::kIgnore}, {"reject", OnUnknownField::kReject}},

@@ -1,5 +1,6 @@
 #include "config/units.h"
 
+#include <algorithm>
 #include <array>
 #include <charconv>
 #include <cmath>
@@ -174,6 +175,28 @@ Result<double> parse_rate(std::string_view text) {
               text.substr(0, kTextMax));
 }
 
+Result<double> parse_percent(std::string_view text) {
+  constexpr size_t kDecimalsMax = 4;
+  if (text.size() < kTextMax && text.ends_with('%')) {
+    const std::string_view number = text.substr(0, text.size() - 1);
+    const size_t point = std::min(number.find('.'), number.size());
+    const auto whole = digits(number.substr(0, point));
+    const std::string_view decimals = number.substr(std::min(point + 1, number.size()));
+    const bool plain = std::ranges::all_of(decimals, is_digit) && decimals.size() <= kDecimalsMax &&
+                       (point == number.size() || !decimals.empty());
+    if (whole && plain) {
+      const double fraction = decimals.empty()
+                                  ? 0
+                                  : static_cast<double>(*digits(decimals)) /
+                                        std::pow(10.0, static_cast<double>(decimals.size()));
+      return (static_cast<double>(*whole) + fraction) / 100;
+    }
+  }
+  return fail(Errc::kInvalidArgument,
+              "'{}' is not a percentage; write a number and %, such as 5% or 0.5%",
+              text.substr(0, kTextMax));
+}
+
 Result<milliseconds> parse_utc_time(std::string_view text) {
   if (const auto value = utc_time(text)) return *value;
   return fail(Errc::kInvalidArgument,
@@ -213,6 +236,8 @@ std::string print_rate(double per_second) {
   }
   return fmt::format("{}/s", per_second);
 }
+
+std::string print_percent(double share) { return fmt::format("{:.6g}%", share * 100); }
 
 std::string print_utc_time(milliseconds since_epoch) {
   const auto days = std::chrono::floor<std::chrono::days>(since_epoch);

@@ -19,6 +19,8 @@ Result<std::chrono::milliseconds> parse_duration(std::string_view text);
 Result<uint64_t> parse_byte_size(std::string_view text);
 /// Per second: "10_000/s", "30/m", "100/h"
 Result<double> parse_rate(std::string_view text);
+/// A share: "5%" is 0.05; up to four decimals, "0.1%".
+Result<double> parse_percent(std::string_view text);
 /// "2025-09-18T10:30:00Z", "2025-09-18T10:30:00.250Z", "2025-09-18": UTC, milliseconds since the
 /// epoch.
 Result<std::chrono::milliseconds> parse_utc_time(std::string_view text);
@@ -28,6 +30,7 @@ Result<std::chrono::milliseconds> parse_utc_time(std::string_view text);
 [[nodiscard]] std::string print_duration(std::chrono::milliseconds value);
 [[nodiscard]] std::string print_byte_size(uint64_t value);
 [[nodiscard]] std::string print_rate(double per_second);
+[[nodiscard]] std::string print_percent(double share);
 [[nodiscard]] std::string print_utc_time(std::chrono::milliseconds since_epoch);
 
 }  // namespace freshet::config

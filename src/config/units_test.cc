@@ -22,6 +22,9 @@ TEST(Units, read_what_people_write) {
   EXPECT_EQ(parse_byte_size("1_000kB"), 1'000'000u);
   EXPECT_EQ(parse_rate("10_000/s"), 10'000.0);
   EXPECT_EQ(parse_rate("30/m"), 0.5);
+  EXPECT_DOUBLE_EQ(parse_percent("5%").value(), 0.05);
+  EXPECT_DOUBLE_EQ(parse_percent("0.25%").value(), 0.0025);
+  EXPECT_DOUBLE_EQ(parse_percent("100%").value(), 1);
   EXPECT_EQ(parse_utc_time("1970-01-02"), milliseconds(86'400'000));
   EXPECT_EQ(parse_utc_time("2025-09-18T10:30:00.250Z"), milliseconds(1'758'191'400'250));
 }
@@ -40,6 +43,9 @@ TEST(Units, refuse_what_is_ambiguous_or_broken) {
   }
   for (const char* text : {"", "10", "/s", "10/", "10/d", "1.5/s"}) {
     EXPECT_FALSE(parse_rate(text)) << text;
+  }
+  for (const char* text : {"", "5", "%", "-5%", "5 %", ".5%", "5.%", "0.00001%", "1e1%", "5%%"}) {
+    EXPECT_FALSE(parse_percent(text)) << text;
   }
   for (const char* text :
        {"", "2025-02-30", "2025-9-1", "2025-09-18T24:00:00Z", "2025-09-18T10:30:00",
@@ -65,6 +71,9 @@ TEST(Units, print_in_the_largest_exact_unit_and_read_back) {
     EXPECT_EQ(parse_byte_size(print_byte_size(bytes)), bytes) << print_byte_size(bytes);
   }
   EXPECT_EQ(print_byte_size(64ULL << 20), "64MiB");
+  for (const std::string text : {"0%", "5%", "0.25%", "12.3456%", "100%"}) {
+    EXPECT_EQ(print_percent(*parse_percent(text)), text);
+  }
   for (const std::string text : {"10_000/s", "30/m", "100/h"}) {
     EXPECT_EQ(print_rate(*parse_rate(text)), text);
   }

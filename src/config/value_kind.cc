@@ -114,6 +114,16 @@ ValueKind<double> rate_kind(double max) {
           [](const double& value) { return print_rate(value); }};
 }
 
+ValueKind<double> percent_kind() {
+  return {"percentage", "0% to 100%",
+          [](const std::string& text) -> std::optional<double> {
+            const auto value = parse_percent(text);
+            if (!value || *value > 1) return std::nullopt;
+            return *value;
+          },
+          [](const double& value) { return print_percent(value); }};
+}
+
 ValueKind<milliseconds> utc_time_kind() {
   return {"UTC time", "2025-09-18T10:30:00Z or 2025-09-18",
           [](const std::string& text) -> std::optional<milliseconds> {

@@ -53,6 +53,8 @@ ValueKind<std::chrono::milliseconds> duration_kind(std::chrono::milliseconds min
                                                    std::chrono::milliseconds max);
 /// Per second, greater than 0.
 ValueKind<double> rate_kind(double max);
+/// A share of a whole, up to 100%.
+ValueKind<double> percent_kind();
 ValueKind<std::chrono::milliseconds> utc_time_kind();
 ValueKind<bool> boolean_kind();
 /// Any text of 1 to `bytes_max` bytes; `type` is what messages call it: "path", "SQL".

@@ -32,6 +32,8 @@ std::string_view reject_reason_name(RejectReason reason) {
       return "no_value";
     case RejectReason::kRefusedByTable:
       return "refused_by_table";
+    case RejectReason::kRefusedByView:
+      return "refused_by_view";
   }
   check_failed("reject reason", std::to_string(static_cast<int>(reason)));
 }

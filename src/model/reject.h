@@ -23,6 +23,7 @@ enum class RejectReason {
   kUnknownField,    // present, not in the table, and declared as refused
   kNoValue,         // a tombstone where a document is needed
   kRefusedByTable,  // the table itself refused the row
+  kRefusedByView,   // a materialized view of the table failed on it
 };
 
 /// As written in the dead-letter header, such as "wrong_type".

@@ -32,6 +32,8 @@ const std::string kDlq = "platform.rows.dlq";
 struct Cell {
   int rows = 10;  // flush limit
   TestGuards guards{};
+  bool view = false;  // the table has one, which refuses some rows
+  bool asks_before_dividing = true;
   bool wall_jumps = false;  // somebody sets the clock, back and forth, by up to two days
 };
 
@@ -58,10 +60,13 @@ class Process {
                  .sink = sink_,
                  .preparer = *preparer_,
                  .letters = letters_,
+                 .reject_limit = reject_limit_,
                  .budget = budget_,
                  .probe = probe_,
                  .clock = clock_},
-        random_(seed) {}
+        random_(seed) {
+    sink_.asks_before_dividing = cell.asks_before_dividing;
+  }
 
   /// Runs until everything is confirmed, the process is dead, or it has no partition left.
   void run() {
@@ -139,6 +144,7 @@ class Process {
   MetricRegistry metrics_;
   PipelineProbe probe_;
   DeadLetterQueue letters_;
+  RejectLimit reject_limit_{{}, "rows"};
   ManualClock clock_;
   ByteBudget budget_{64 << 20};
   std::unique_ptr<RangePreparer> preparer_;
@@ -147,10 +153,12 @@ class Process {
   std::vector<std::unique_ptr<PartitionWorker>> workers_;
 };
 
-/// Records 0..n: every 7th is malformed, every 11th is refused by the table.
+/// Records 0..n: every 7th is malformed, every 11th is refused by the table, and every 13th by its
+/// view if there is one.
 class World : public MemoryWorld {
  public:
-  World() {
+  explicit World(bool with_view = false) {
+    table.has_view = with_view;
     create_topic(kTp.topic, 2);
     create_topic(kDlq, 1);
     for (int i = 0; i < 6; ++i) produce(4);
@@ -161,6 +169,7 @@ class World : public MemoryWorld {
       for (int i = 0; i < batch_records; ++i) {
         const uint64_t id = next_id_++;
         if (id % 11 == 5) table.refused_ids.insert(id);
+        if (id % 13 == 6) table.refused_by_view.insert(id);
         values.push_back(id % 7 == 3 ? fmt::format("{{\"id\":\"{}\"}}", id)
                                      : fmt::format("{{\"id\":{}}}", id));
       }
@@ -172,8 +181,10 @@ class World : public MemoryWorld {
   std::string judge(bool letters_may_double) {
     std::string faults;
     std::map<std::pair<int32_t, int64_t>, int> in_table;
+    std::map<std::pair<int32_t, int64_t>, int> in_view;
     std::map<std::pair<int32_t, int64_t>, int> in_letters;
     for (const auto& row : table.rows) ++in_table[{row.tp.partition, row.offset.value()}];
+    for (const auto& row : table.view_rows) ++in_view[{row.tp.partition, row.offset.value()}];
     std::string scratch;
     for (const auto& batch : log.at({kDlq, 0}).batches) {
       auto records = kafka::RecordIterator::open(kafka::RecordBatchView(batch), scratch);
@@ -196,11 +207,15 @@ class World : public MemoryWorld {
           const bool malformed = record.value->find(":\"") != std::string_view::npos;
           const auto colon = record.value->find_first_of("0123456789");
           const uint64_t id = std::stoull(std::string(record.value->substr(colon)));
-          const bool bad = malformed || table.refused_ids.contains(id);
+          const bool bad = malformed || table.refused_ids.contains(id) ||
+                           (table.has_view && table.refused_by_view.contains(id));
           const auto key = std::make_pair(p, record.offset.value());
           const int rows = in_table[key];
           const int letters = in_letters[key];
           if (rows != (bad ? 0 : 1)) faults += fmt::format("{}:{} {} rows; ", p, key.second, rows);
+          if (table.has_view && in_view[key] != (bad ? 0 : 1)) {
+            faults += fmt::format("{}:{} {} rows in the view; ", p, key.second, in_view[key]);
+          }
           if (bad ? letters < 1 || (letters > 1 && !letters_may_double) : letters != 0) {
             faults += fmt::format("{}:{} {} letters; ", p, key.second, letters);
           }
@@ -225,7 +240,7 @@ class World : public MemoryWorld {
 /// Runs a first process with `decide`, lets the world go on, then a second one to the end.
 std::string crash_and_recover(const Cell& cell, uint32_t seed, const auto& decide,
                               bool forget_tokens, int* calls = nullptr) {
-  World world;
+  World world(cell.view);
   bool zombie = false;
   {
     Incarnation first;
@@ -295,10 +310,58 @@ TEST_F(CrashModel, every_single_fault_at_every_call_is_survived) {
   }
 }
 
-void survive_storms(uint32_t storms, bool wall_jumps) {
+TEST_F(CrashModel, every_single_fault_at_every_step_of_dividing_a_range_is_survived_with_a_view) {
+  for (const int rows : {3, 10, 100}) {
+    // With a view only the token tells what has landed, so it must be remembered.
+    EXPECT_EQ(broken_by_single_faults({.rows = rows, .view = true}, false, true), 0);
+  }
+}
+
+/// A write lands in the table only; then somebody makes the view refuse a row of it.
+std::string refuse_after_landing(bool asks_before_dividing) {
+  const Cell cell{.rows = 100, .view = true, .asks_before_dividing = asks_before_dividing};
+  World world(true);
+  world.table.refused_ids.clear();
+  world.table.refused_by_view.clear();
+  Incarnation first;
+  first.decide = [](int, std::string_view what) {
+    return what == "write" ? Fate::kCrashHalf : Fate::kOk;
+  };
+  Process(world, first, cell, 1).run();
+  EXPECT_FALSE(world.table.rows.empty());
+  EXPECT_TRUE(world.table.view_rows.empty());
+  world.table.refused_by_view.insert(world.table.rows.front().id);
+  const auto landed = [&world, tp = world.table.rows.front().tp] {
+    return std::ranges::count(world.table.rows, tp, &testing::MemoryTable::Row::tp);
+  };
+  const auto rows = landed();
+  Incarnation second;
+  Process process(world, second, cell, 2);
+  process.run();
+  if (asks_before_dividing) {
+    EXPECT_TRUE(process.failure().has_value());
+    EXPECT_EQ(landed(), rows) << "nothing was written after that was seen";
+    // Mended by a person: the view takes all of them again.
+    world.table.refused_by_view.clear();
+    Incarnation third;
+    Process(world, third, cell, 3).run();
+  }
+  return world.judge(/*letters_may_double=*/false);
+}
+
+TEST_F(CrashModel, a_range_that_has_landed_in_the_table_is_not_divided_but_stops_the_pipeline) {
+  EXPECT_EQ(refuse_after_landing(/*asks_before_dividing=*/true), "");
+}
+
+TEST_F(CrashModel, dividing_without_asking_the_table_is_seen) {
+  EXPECT_NE(refuse_after_landing(/*asks_before_dividing=*/false), "");
+}
+
+void survive_storms(uint32_t storms, bool wall_jumps, bool view = false) {
   for (uint32_t seed = 0; seed < storms; ++seed) {
     std::minstd_rand random(seed);
-    const Cell cell{.rows = static_cast<int>(3 + random() % 20), .wall_jumps = wall_jumps};
+    const Cell cell{
+        .rows = static_cast<int>(3 + random() % 20), .view = view, .wall_jumps = wall_jumps};
     bool over = false;
     const auto faults = crash_and_recover(
         cell, seed,
@@ -314,6 +377,10 @@ void survive_storms(uint32_t storms, bool wall_jumps) {
 }
 
 TEST_F(CrashModel, storms_of_faults_are_survived) { survive_storms(200, /*wall_jumps=*/false); }
+
+TEST_F(CrashModel, storms_of_faults_are_survived_with_a_view) {
+  survive_storms(200, /*wall_jumps=*/false, /*view=*/true);
+}
 
 TEST_F(CrashModel, storms_of_faults_are_survived_while_the_clock_jumps) {
   survive_storms(100, /*wall_jumps=*/true);

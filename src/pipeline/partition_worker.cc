@@ -11,6 +11,7 @@ namespace {
 
 constexpr double kBytesPerPositionGuess = 256;
 constexpr size_t kBudgetMin = 64 << 10;
+constexpr size_t kDetailBytesMax = 2000;  // of the destination's own words in a letter
 constexpr Millis kRetryFirst{100};
 constexpr Millis kRetryMax{30'000};
 
@@ -383,6 +384,15 @@ Result<std::optional<PreparedRange>> PartitionWorker::take_or_cut() {
   return range;
 }
 
+Result<void> PartitionWorker::admit(PreparedRange& range) {
+  if (range.counted) return {};
+  FRESHET_TRY_CONTEXT(
+      context_.reject_limit.admit(static_cast<uint64_t>(range.records), range.letters.size()),
+      "{} {}", assigned_.tp, range.range);
+  range.counted = true;
+  return {};
+}
+
 Result<void> PartitionWorker::write_next() {
   auto taken = take_or_cut();
   if (!taken) {
@@ -397,6 +407,7 @@ Result<void> PartitionWorker::write_next() {
     if (landed_ == confirmed_) failure_ = stop_error_;
     return {};
   }
+  FRESHET_TRY(admit(range));
   const WallMillis intent_time = context_.clock.wall();
   bool compare = false;
   {
@@ -414,7 +425,7 @@ Result<void> PartitionWorker::write_next() {
     // The table may hold some of it already: it is settled like a range of a former owner, whose
     // letters may be of any age.
     const std::lock_guard lock(mutex_);
-    put_in_doubt({range.range, WallMillis{}});
+    put_in_doubt({range.range, WallMillis{}, /*counted=*/true});
     return {};
   }
   return write_intended(std::move(range), intent_time);
@@ -433,7 +444,7 @@ Result<void> PartitionWorker::write_intended(PreparedRange range, WallMillis int
   if (!written || !stored) {
     {
       const std::lock_guard lock(mutex_);
-      put_in_doubt({range.range, intent_time});
+      put_in_doubt({range.range, intent_time, /*counted=*/true});
     }
     if (written) {
       return std::unexpected(
@@ -485,6 +496,12 @@ Result<void> PartitionWorker::settle() {
   if (context_.stop_on_reject && !rows->prepared.letters.empty()) {
     return std::unexpected(stop_error(rows->prepared.letters.front()));
   }
+  rows->prepared.counted = doubt.counted;
+  FRESHET_TRY(admit(rows->prepared));
+  {
+    const std::lock_guard lock(mutex_);
+    in_doubt_.front().counted = true;
+  }
   // The intent may be a former owner's: committing it again proves that the partition is still
   // ours.
   FRESHET_TRY(commit_landed());
@@ -523,35 +540,56 @@ Result<void> PartitionWorker::complete(const InDoubt& doubt, const RangePreparer
 Result<void> PartitionWorker::split_refused(const InDoubt& doubt, RangePreparer::Rows& rows,
                                             const Error& why) {
   const auto& offsets = rows.offsets();
-  if (offsets.size() == 1) {
-    const Reject reject{.offset = offsets.front(),
-                        .index = 0,
-                        .reason = RejectReason::kRefusedByTable,
-                        .path = "",
-                        .detail = why.message()};
-    FRESHET_ASSIGN(auto letter, context_.preparer.letter(assigned_.tp, reject));
-    if (context_.stop_on_reject) return std::unexpected(stop_error(letter));
-    rows.prepared.letters.push_back(std::move(letter));
-    FRESHET_TRY(write_letters_once(doubt, rows.prepared.letters));
-    range_landed(rows.prepared, 0);
-    const std::lock_guard lock(mutex_);
-    in_doubt_.pop_front();
-    return {};
+  if (auto divisible = context_.sink.check_divisible(assigned_.tp, offsets); !divisible) {
+    if (context_.sink.classify(divisible.error()) == WriteFailure::kRetriable) {
+      return sink_failed(divisible.error(), doubt.range);
+    }
+    // Perhaps another owner has divided the range and landed its parts: then this is not ours.
+    FRESHET_TRY(commit_landed());
+    return fail(Errc::kRefused,
+                "{} {}: {} refuses rows of the range ({}), and it cannot be "
+                "divided: {}",
+                assigned_.tp, doubt.range, context_.sink.display(), why, divisible.error());
   }
-  if (!context_.sink.proof().by_provenance) {
-    return fail(
-        Errc::kRefused,
-        "{} refuses rows of {} {}, and cannot say which rows it took ({}): the range cannot "
-        "be divided safely. {}",
-        context_.sink.display(), assigned_.tp, doubt.range, context_.sink.proof().reason, why);
-  }
+  if (offsets.size() == 1) return reject_refused(doubt, rows, why);
   const Offset middle = offsets[offsets.size() / 2 - 1];
   log_.warn("the destination refuses rows of a range; looking for them", kv("range", doubt.range),
             kv("error", why.message()));
   const std::lock_guard lock(mutex_);
+  InDoubt left = in_doubt_.front();
+  InDoubt right = left;
+  left.range.last = middle;
+  right.range.first = middle + 1;
+  in_doubt_.front() = right;
+  in_doubt_.push_front(left);
+  return {};
+}
+
+/// The row that stands alone in the range becomes a letter.
+Result<void> PartitionWorker::reject_refused(const InDoubt& doubt, RangePreparer::Rows& rows,
+                                             const Error& why) {
+  const Reject reject{.offset = rows.offsets().front(),
+                      .index = 0,
+                      .reason = context_.sink.refusal(why),
+                      .path = "",
+                      .detail = why.message().substr(0, kDetailBytesMax)};
+  FRESHET_ASSIGN(auto letter, context_.preparer.letter(assigned_.tp, reject));
+  if (context_.stop_on_reject) return std::unexpected(stop_error(letter));
+  if (!doubt.refusal_counted) {
+    FRESHET_TRY_CONTEXT(context_.reject_limit.admit_refused(), "{} offset {}", assigned_.tp,
+                        reject.offset);
+    const std::lock_guard lock(mutex_);
+    in_doubt_.front().refusal_counted = true;
+  }
+  auto& letters = rows.prepared.letters;
+  letters.insert(std::ranges::upper_bound(letters, letter.offset, {}, &DeadLetter::offset),
+                 std::move(letter));
+  crash_point("before_letter");
+  FRESHET_TRY(write_letters_once(doubt, letters));
+  crash_point("after_letter");
+  range_landed(rows.prepared, 0);
+  const std::lock_guard lock(mutex_);
   in_doubt_.pop_front();
-  in_doubt_.push_front({{middle + 1, doubt.range.last}, doubt.intent_time});
-  in_doubt_.push_front({{doubt.range.first, middle}, doubt.intent_time});
   return {};
 }
 

@@ -13,7 +13,7 @@
 //   writer   kSettle   commits the in-doubt ranges again, which proves that the partition is still
 //                      ours; reads exactly the first of them, lets the destination complete it,
 //                      writes the letters that are missing: landed = range.last + 1. A range whose
-//                      rows the destination refuses is halved until they stand alone
+//                      rows the destination refuses is divided (below)
 //   writer   kWrite    takes the prepared range, or cuts one, [a,b] with a == landed; then
 //                        commit(offset a, pending a-b)          the intent; confirms all before a
 //                        write(a-b), letters of a-b             both durable
@@ -37,6 +37,26 @@
 //   after the write     the same, table with a-b: kSettle finds all rows there
 //   after the commit    offset b+1: nothing to do
 //   letters             durable before the commit that confirms their range; kSettle looks for them
+//
+// A range that the destination refuses because of its rows (a constraint, a view whose expression
+// throws; never memory, parts, time-outs) is divided. A refused write has landed nowhere, which the
+// destination confirms before each division (RangeSink::check_divisible):
+//
+//   in doubt [a,b], refused -> in doubt [a,m] [m+1,b], each a range like any other: its own intent,
+//                              its own token, its own replay
+//   in doubt, one row, refused -> the row becomes a letter; landed = range.last + 1
+//
+//   and a crash                           leaves             the next owner
+//   before the halves' first commit       pending a-b        finds a-b refused again, divides it
+//   after it                              pending a-m,m+1-b  settles one after the other
+//   after [a,m], before the next commit   pending a-m,m+1-b  finds a-m there, goes on
+//   before the letter                     pending x-x        finds x refused again, writes it
+//   after the letter                      pending x-x        finds x refused again, finds the
+//   letter
+//
+// Tokens: a half never has the name of the range it came from. The other way round the name of a
+// divided range is never used again by this owner, and a next owner that does use it (first line)
+// has it refused as a whole, since division is only begun when nothing has landed under it.
 //
 // Invariants: nothing is written unless the intent for exactly that range was committed by this
 // member, just before (a fenced commit ends everything); at most one range of a partition is being
@@ -66,6 +86,7 @@
 #include "pipeline/range_cutter.h"
 #include "pipeline/range_preparer.h"
 #include "pipeline/range_sink.h"
+#include "pipeline/reject_limit.h"
 #include "pipeline/status.h"
 #include "pipeline/test_guards.h"
 
@@ -85,6 +106,7 @@ struct PartitionContext {
   RangeSink& sink;
   RangePreparer& preparer;
   DeadLetterQueue& letters;
+  RejectLimit& reject_limit;
   ByteBudget& budget;
   PipelineProbe& probe;
   const Clock& clock;
@@ -134,7 +156,9 @@ class PartitionWorker {
  private:
   struct InDoubt {
     OffsetRange range;
-    WallMillis intent_time{};  // zero: unknown
+    WallMillis intent_time{};      // zero: unknown
+    bool counted = false;          // its rejects, against the limits of dead letters
+    bool refusal_counted = false;  // the row that stands alone in it, likewise
   };
 
   // Each is one step of the writer lane.
@@ -148,11 +172,13 @@ class PartitionWorker {
   Result<void> commit(Offset offset, std::vector<OffsetRange> pending, WallMillis intent_time);
   Result<void> commit_landed();
   Result<void> commit_intent(OffsetRange range, WallMillis intent_time);
+  Result<void> admit(PreparedRange& range);
   Result<std::optional<PreparedRange>> take_or_cut();
   Result<std::optional<PreparedRange>> cut(BudgetShare share);
   Result<void> write_intended(PreparedRange range, WallMillis intent_time);
   Result<void> complete(const InDoubt& doubt, const RangePreparer::Rows& rows);
   Result<void> split_refused(const InDoubt& doubt, RangePreparer::Rows& rows, const Error& why);
+  Result<void> reject_refused(const InDoubt& doubt, RangePreparer::Rows& rows, const Error& why);
   Result<void> write_letters_once(const InDoubt& doubt, std::span<const DeadLetter> letters);
   Result<void> skip_deleted(const Error& why);
   void report_deleted(OffsetRange deleted, bool begun);

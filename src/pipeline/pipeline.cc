@@ -50,6 +50,7 @@ class Pipeline::State {
         log_(Logger("pipeline").with("pipeline", options_.settings.name)),
         budget_(options_.settings.memory),
         letters_(parts_.producer, options_.dead_letter_topic, options_.settings.name),
+        reject_limit_(options_.settings.dlq, options_.settings.name),
         probe_(parts_.metrics, options_.platform, options_.settings.name),
         context_{.pipeline = options_.settings.name,
                  .group = parts_.consumer->group(),
@@ -63,6 +64,7 @@ class Pipeline::State {
                  .sink = *parts_.sink,
                  .preparer = *preparer_,
                  .letters = letters_,
+                 .reject_limit = reject_limit_,
                  .budget = budget_,
                  .probe = probe_,
                  .clock = parts_.clock},
@@ -113,6 +115,7 @@ class Pipeline::State {
   const Logger log_;
   ByteBudget budget_;
   DeadLetterQueue letters_;
+  RejectLimit reject_limit_;
   PipelineProbe probe_;
   const PartitionContext context_;
   const size_t write_slots_;

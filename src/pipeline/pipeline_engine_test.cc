@@ -3,9 +3,11 @@
 #include <gtest/gtest.h>
 
 #include <functional>
+#include <set>
 #include <thread>
 
 #include "observe/log.h"
+#include "pipeline/dead_letters.h"
 #include "pipeline/pipeline.h"
 #include "pipeline/testing/incarnation.h"
 #include "pipeline/testing/memory_consumer.h"
@@ -100,6 +102,72 @@ TEST_F(PipelineEngineTest, rows_that_the_table_refuses_go_to_the_dead_letters_al
   EXPECT_EQ(verdict.in_table, 298U);
   EXPECT_EQ(verdict.rejected, 4U);
   EXPECT_TRUE(pipeline->stop(StopMode::kDrain));
+}
+
+TEST_F(PipelineEngineTest, rows_that_a_view_refuses_go_to_the_dead_letters_alone) {
+  const std::string columns =
+      " (id UInt64, text String, _topic LowCardinality(String), _partition UInt32, _offset UInt64)";
+  run("CREATE TABLE " + in_database("events") + columns +
+      " ENGINE = MergeTree PARTITION BY id % 3 ORDER BY id" + kSafe);
+  for (const char* target : {"plain", "parsed"}) {
+    run("CREATE TABLE " + in_database(target) +
+        " (id UInt64, n UInt64) ENGINE = MergeTree ORDER BY id" + kSafe);
+  }
+  run("CREATE MATERIALIZED VIEW " + in_database("v1") + " TO " + in_database("plain") +
+      " AS SELECT id, length(text) AS n FROM " + in_database("events"));
+  run("CREATE MATERIALIZED VIEW " + in_database("v2") + " TO " + in_database("parsed") +
+      " AS SELECT id, toUInt64(text) AS n FROM " + in_database("events"));
+  std::vector<std::string> values;
+  for (int i = 0; i < 150; ++i) {
+    values.push_back(fmt::format(R"({{"id":{},"text":"{}"}})", i, i == 77 || i == 140 ? "x" : "1"));
+  }
+  produce(values);
+  auto pipeline = start(self_);
+  ASSERT_TRUE(eventually([&] { return pipeline->status().caught_up; }))
+      << to_json(pipeline->status());
+  const auto verdict = judge(*pipeline);
+  EXPECT_TRUE(verdict.exact()) << to_json(verdict);
+  EXPECT_EQ(verdict.in_table, 296U);
+  EXPECT_EQ(verdict.rejected, 4U);
+  for (const char* target : {"plain", "parsed"}) {
+    EXPECT_EQ(
+        run("SELECT count(), uniqExact(id), countIf(id IN (77, 140)) FROM " + in_database(target)),
+        "296\t148\t0\n");
+  }
+  std::set<std::string> reasons;
+  EXPECT_TRUE(DeadLetterQueue(producer_, kDlq, "rows").visit([&](const DeadLetterOrigin& letter) {
+    reasons.insert(letter.reason);
+    EXPECT_THAT(letter.detail, ::testing::HasSubstr("v2"));
+  }));
+  EXPECT_THAT(reasons, ::testing::ElementsAre("refused_by_view"));
+  EXPECT_TRUE(pipeline->stop(StopMode::kDrain));
+}
+
+TEST_F(PipelineEngineTest, a_table_that_refuses_everything_stops_the_pipeline_at_the_limit) {
+  run("CREATE TABLE " + in_database("events") +
+      " (id UInt64, kind String, _topic LowCardinality(String), _partition UInt32, _offset UInt64,"
+      " CONSTRAINT c CHECK id > 1000) ENGINE = MergeTree ORDER BY id" +
+      kSafe);
+  std::vector<std::string> values;
+  for (int i = 0; i < 100; ++i) values.push_back(fmt::format(R"({{"id":{},"kind":"a"}})", i));
+  produce(values);
+  settings_.dlq.max_count = 5;
+  auto pipeline = start(self_);
+  ASSERT_TRUE(eventually([&] { return pipeline->status().state == PipelineState::kFailed; }));
+  EXPECT_THAT(pipeline->status().failure, ::testing::HasSubstr("dlq.max_count allows (5)"));
+  const auto stopped = judge(*pipeline);
+  EXPECT_TRUE(stopped.exact()) << to_json(stopped);
+  EXPECT_LE(stopped.rejected, 5U);
+  pipeline.reset();
+
+  run("ALTER TABLE " + in_database("events") + " DROP CONSTRAINT c");
+  auto mended = start(self_);
+  ASSERT_TRUE(eventually([&] { return mended->status().caught_up; })) << to_json(mended->status());
+  const auto verdict = judge(*mended);
+  EXPECT_TRUE(verdict.exact()) << to_json(verdict);
+  EXPECT_EQ(verdict.records, 200U);
+  EXPECT_LE(verdict.rejected, 5U);
+  EXPECT_TRUE(mended->stop(StopMode::kDrain));
 }
 
 TEST_F(PipelineEngineTest, a_new_owner_completes_what_a_dead_one_left) {

@@ -47,6 +47,7 @@ struct PreparedRange {
   TimestampRuns timestamps;
   /// `on_reject: stop`: the range ends before this record, which is why the pipeline must stop.
   std::optional<DeadLetter> stops_before;
+  bool counted = false;  // against the limits of dead letters
   BudgetShare share;
 };
 

@@ -1,5 +1,7 @@
 #include "pipeline/range_sink.h"
 
+#include <algorithm>
+
 #include "warehouse/clickhouse_error.h"
 
 namespace freshet::pipeline {
@@ -48,6 +50,13 @@ Result<std::vector<sink::OriginSummary>> ClickHouseRangeSink::origins() {
   return table_->origins();
 }
 
+Result<size_t> ClickHouseRangeSink::remove_copies(const TopicPartition& tp,
+                                                  std::span<const Offset> offsets) {
+  return table_->remove_copies(tp, offsets);
+}
+
+bool ClickHouseRangeSink::has_views() const { return table_->has_views(); }
+
 WriteFailure ClickHouseRangeSink::classify(const Error& error) const {
   const auto code = warehouse::clickhouse_code(error);
   if (!code) return is_retriable(error.code()) ? WriteFailure::kRetriable : WriteFailure::kFatal;
@@ -55,12 +64,38 @@ WriteFailure ClickHouseRangeSink::classify(const Error& error) const {
     case warehouse::FailureClass::kRetriable:
       return WriteFailure::kRetriable;
     case warehouse::FailureClass::kData:
-      return WriteFailure::kRefused;
+      return warehouse::is_row_error(*code) ? WriteFailure::kRefused : WriteFailure::kFatal;
     case warehouse::FailureClass::kSchema:
     case warehouse::FailureClass::kFatal:
       return WriteFailure::kFatal;
   }
   return WriteFailure::kFatal;
+}
+
+Result<void> ClickHouseRangeSink::check_divisible(const TopicPartition& tp,
+                                                  std::span<const Offset> offsets) {
+  if (!table_->has_views() && offsets.size() <= 1) return {};  // one row: refused, so not there
+  if (!proof().by_provenance) {
+    return fail(Errc::kRefused, "it cannot say which rows it took ({})", proof().reason);
+  }
+  if (!table_->has_views() || offsets.empty()) return {};
+  const auto [first, last] = std::ranges::minmax(offsets);
+  FRESHET_ASSIGN(const auto there, table_->probe(tp, {.first = first, .last = last}));
+  const auto landed =
+      std::ranges::count_if(offsets, [&](const Offset offset) { return there.contains(offset); });
+  if (landed == 0) return {};
+  return fail(Errc::kRefused,
+              "{} of its {} rows are in the table already, but not in every materialized view's "
+              "target. Mend the view so that it takes all of them (or make it skip the bad ones) "
+              "and start again: the targets are then completed",
+              landed, offsets.size());
+}
+
+RejectReason ClickHouseRangeSink::refusal(const Error& error) const {
+  // The engine's words, whatever the code of the expression that failed.
+  return error.message().find("while pushing to view") != std::string::npos
+             ? RejectReason::kRefusedByView
+             : RejectReason::kRefusedByTable;
 }
 
 }  // namespace freshet::pipeline

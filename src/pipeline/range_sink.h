@@ -13,6 +13,7 @@
 #include "base/error.h"
 #include "model/column_batch.h"
 #include "model/offset.h"
+#include "model/reject.h"
 #include "sink/clickhouse_sink.h"
 
 namespace freshet::pipeline {
@@ -50,7 +51,21 @@ class RangeSink {
                                                         const ColumnBatch& batch,
                                                         std::span<const Offset> offsets) = 0;
   virtual Result<std::vector<sink::OriginSummary>> origins() = 0;
+  /// Leaves one row of each of these offsets, which have more; returns how many rows went. May
+  /// leave some standing (the destination was rearranged meanwhile): look again. Never removes the
+  /// last.
+  virtual Result<size_t> remove_copies(const TopicPartition& tp,
+                                       std::span<const Offset> offsets) = 0;
+  /// Whether rows also go where nobody can ask for them.
+  [[nodiscard]] virtual bool has_views() const = 0;
   [[nodiscard]] virtual WriteFailure classify(const Error& error) const = 0;
+  /// Whether a range with these rows, just refused, may be written again in parts under names of
+  /// their own: it may if none of its rows is there, or if each row can be told apart. kRefused
+  /// says why not; other errors: could not be asked.
+  virtual Result<void> check_divisible(const TopicPartition& tp,
+                                       std::span<const Offset> offsets) = 0;
+  /// For the letter of a row with that error: who refused it.
+  [[nodiscard]] virtual RejectReason refusal(const Error& error) const = 0;
 };
 
 /// RangeSink over a ClickHouse table. Owns the sink.
@@ -72,7 +87,11 @@ class ClickHouseRangeSink final : public RangeSink {
   Result<std::vector<sink::RowVerdict>> account(const TopicPartition& tp, const ColumnBatch& batch,
                                                 std::span<const Offset> offsets) override;
   Result<std::vector<sink::OriginSummary>> origins() override;
+  Result<size_t> remove_copies(const TopicPartition& tp, std::span<const Offset> offsets) override;
+  [[nodiscard]] bool has_views() const override;
   [[nodiscard]] WriteFailure classify(const Error& error) const override;
+  Result<void> check_divisible(const TopicPartition& tp, std::span<const Offset> offsets) override;
+  [[nodiscard]] RejectReason refusal(const Error& error) const override;
 
  private:
   std::unique_ptr<sink::ClickHouseSink> table_;

@@ -6,6 +6,7 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <set>
 #include <span>
 #include <string>
 #include <vector>
@@ -61,6 +62,12 @@ class MemorySink final : public RangeSink {
     sink::ReplayOutcome outcome{.rows = offsets.size()};
     std::vector<MemoryTable::Row> missing;
     const auto ids = batch.column(0).fixed<uint64_t>();
+    if (world_.table.has_view) {
+      for (size_t i = 0; i < offsets.size(); ++i) missing.push_back({write.tp, offsets[i], ids[i]});
+      FRESHET_TRY(self_.act("replay", [&](bool half) { return land(write, missing, half); }));
+      outcome.whole_block_resent = true;
+      return outcome;
+    }
     for (size_t i = 0; i < offsets.size(); ++i) {
       const bool there = std::ranges::any_of(world_.table.rows, [&](const auto& row) {
         return row.tp == write.tp && row.offset == offsets[i];
@@ -125,11 +132,43 @@ class MemorySink final : public RangeSink {
     return all;
   }
 
+  Result<size_t> remove_copies(const TopicPartition& tp, std::span<const Offset> offsets) override {
+    const std::lock_guard lock(world_.mutex);
+    size_t removed = 0;
+    FRESHET_TRY(self_.act("remove", [&](bool) -> Result<void> {
+      std::set<Offset> seen;
+      removed = std::erase_if(world_.table.rows, [&](const auto& row) {
+        const bool asked = row.tp == tp && std::ranges::find(offsets, row.offset) != offsets.end();
+        return asked && !seen.insert(row.offset).second;
+      });
+      return {};
+    }));
+    return removed;
+  }
+  [[nodiscard]] bool has_views() const override { return world_.table.has_view; }
+
   [[nodiscard]] WriteFailure classify(const Error& error) const override {
     if (error.code() == Errc::kInvalidArgument) return WriteFailure::kRefused;
     return is_retriable(error.code()) || error.code() == Errc::kCancelled ? WriteFailure::kRetriable
                                                                           : WriteFailure::kFatal;
   }
+
+  Result<void> check_divisible(const TopicPartition& tp, std::span<const Offset> offsets) override {
+    if (!world_.table.has_view) return {};
+    const std::lock_guard lock(world_.mutex);
+    const auto there = std::ranges::count_if(world_.table.rows, [&](const auto& row) {
+      return row.tp == tp && std::ranges::find(offsets, row.offset) != offsets.end();
+    });
+    if (there == 0 || !asks_before_dividing) return {};
+    return fail(Errc::kRefused, "{} of its rows are in the table already", there);
+  }
+  [[nodiscard]] RejectReason refusal(const Error& error) const override {
+    return error.message().find("while pushing to view") != std::string::npos
+               ? RejectReason::kRefusedByView
+               : RejectReason::kRefusedByTable;
+  }
+
+  bool asks_before_dividing = true;  // off: for the model to see the harm
 
  private:
   static std::vector<MemoryTable::Row> rows_of(const sink::RangeWrite& write,
@@ -145,12 +184,26 @@ class MemorySink final : public RangeSink {
     return rows;
   }
 
+  /// As the engine does: all rows pass the table's constraints and the view before anything lands.
   Result<void> land(const sink::RangeWrite& write, const std::vector<MemoryTable::Row>& rows,
                     bool half) {
+    auto& table = world_.table;
     for (const auto& row : rows) {
-      if (world_.table.refused_ids.contains(row.id)) {
+      if (table.refused_ids.contains(row.id)) {
         return fail(Errc::kInvalidArgument, "constraint: id {} is refused", row.id);
       }
+      if (table.has_view && table.refused_by_view.contains(row.id)) {
+        return fail(Errc::kInvalidArgument, "id {} is refused while pushing to view v", row.id);
+      }
+    }
+    if (table.has_view) {
+      if (table.tokens.insert(write.token).second) {
+        table.rows.insert(table.rows.end(), rows.begin(), rows.end());
+      }
+      if (!half && table.view_tokens.insert(write.token).second) {
+        table.view_rows.insert(table.view_rows.end(), rows.begin(), rows.end());
+      }
+      return {};
     }
     if (world_.table.tokens.contains(write.token)) return {};
     const size_t count = half ? rows.size() / 2 : rows.size();

@@ -38,6 +38,12 @@ struct MemoryTable {
   std::vector<Row> rows;
   std::set<std::string> tokens;  // the deduplication window
   std::set<uint64_t> refused_ids;
+  /// A materialized view with a target of its own, which lands after the table: a half-landed write
+  /// is then in the table and not in the target.
+  bool has_view = false;
+  std::vector<Row> view_rows;
+  std::set<std::string> view_tokens;
+  std::set<uint64_t> refused_by_view;
   std::vector<sink::RangeWrite> replays;  // as they were asked for
   /// As a merge of a ReplacingMergeTree does: rows of one id, all but the last.
   void collapse() {
