@@ -43,26 +43,6 @@ std::optional<uint64_t> parse_hex(std::string_view text, size_t digits) {
   return value;
 }
 
-std::optional<std::vector<OffsetRange>> parse_ranges(std::string_view text) {
-  std::vector<OffsetRange> ranges;
-  while (!text.empty()) {
-    const auto comma = text.find(',');
-    const auto item = text.substr(0, comma);
-    const auto dash = item.find('-');
-    if (dash == std::string_view::npos) return std::nullopt;
-    const auto first = parse_decimal(item.substr(0, dash));
-    const auto last = parse_decimal(item.substr(dash + 1));
-    if (!first || !last || *first > *last) return std::nullopt;
-    if (*last == std::numeric_limits<int64_t>::max()) return std::nullopt;
-    if (!ranges.empty() && ranges.back().last.value() >= *first) return std::nullopt;
-    ranges.push_back({Offset(*first), Offset(*last)});
-    if (comma == std::string_view::npos) break;
-    text.remove_prefix(comma + 1);
-    if (text.empty()) return std::nullopt;
-  }
-  return ranges;
-}
-
 ParsedMetadata corrupt(std::string_view what) { return CorruptMetadata{std::string(what)}; }
 
 ParsedMetadata parse_version_1(std::string_view text) {
@@ -94,13 +74,33 @@ ParsedMetadata parse_version_1(std::string_view text) {
   const auto time = parse_decimal(*time_text);
   if (!time) return corrupt("the intent time is malformed");
   metadata.intent_time = WallMillis(Millis(*time));
-  auto ranges = parse_ranges(*ranges_text);
+  auto ranges = parse_offset_ranges(*ranges_text);
   if (!ranges) return corrupt("the pending ranges are malformed");
   metadata.pending = std::move(*ranges);
   return metadata;
 }
 
 }  // namespace
+
+std::optional<std::vector<OffsetRange>> parse_offset_ranges(std::string_view text) {
+  std::vector<OffsetRange> ranges;
+  while (!text.empty()) {
+    const auto comma = text.find(',');
+    const auto item = text.substr(0, comma);
+    const auto dash = item.find('-');
+    if (dash == std::string_view::npos) return std::nullopt;
+    const auto first = parse_decimal(item.substr(0, dash));
+    const auto last = parse_decimal(item.substr(dash + 1));
+    if (!first || !last || *first > *last) return std::nullopt;
+    if (*last == std::numeric_limits<int64_t>::max()) return std::nullopt;
+    if (!ranges.empty() && ranges.back().last.value() >= *first) return std::nullopt;
+    ranges.push_back({Offset(*first), Offset(*last)});
+    if (comma == std::string_view::npos) break;
+    text.remove_prefix(comma + 1);
+    if (text.empty()) return std::nullopt;
+  }
+  return ranges;
+}
 
 Result<std::string> encode_commit_metadata(const CommitMetadata& metadata) {
   FRESHET_CHECK_GE(metadata.start.value(), 0);

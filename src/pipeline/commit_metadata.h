@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <variant>
@@ -51,6 +52,10 @@ using ParsedMetadata =
 /// Never fails: text that cannot be trusted is told apart by kind. Accepts exactly what
 /// encode_commit_metadata() writes (one spelling per value).
 [[nodiscard]] ParsedMetadata parse_commit_metadata(std::string_view text);
+
+/// "100-199,250-250": the form in which offsets are listed here and in mend marks; ascending,
+/// disjoint, one spelling per value. nullopt for anything else.
+[[nodiscard]] std::optional<std::vector<OffsetRange>> parse_offset_ranges(std::string_view text);
 
 /// For messages: "absent", "foreign", "of version 7", "corrupt (…)", or "ours".
 [[nodiscard]] std::string describe(const ParsedMetadata& parsed);

@@ -106,6 +106,20 @@ DeadLetter DeadLetter::of(const RecordView& record, const Reject& reject) {
   return letter;
 }
 
+DeadLetter DeadLetter::of_letter(const DeadLetterOrigin& origin, const RecordView& record) {
+  DeadLetter letter;
+  letter.offset = origin.offset;
+  letter.timestamp_ms = origin.timestamp_ms;
+  if (record.key) letter.key.emplace(*record.key);
+  if (record.value) letter.value.emplace(*record.value);
+  // Those that were added are left out when the letter is written.
+  letter.headers = kafka::find_header(record.headers, kRawHeaders).value_or(record.headers);
+  letter.path = origin.path;
+  letter.detail = origin.detail;
+  letter.attempt = origin.attempt;
+  return letter;
+}
+
 size_t DeadLetter::byte_size() const {
   return sizeof(DeadLetter) + (key ? key->size() : 0) + (value ? value->size() : 0) +
          headers.size() + path.size() + detail.size();
@@ -197,7 +211,7 @@ Result<std::vector<Offset>> DeadLetterQueue::letters_in(const TopicPartition& or
                 return;
               }
               if (range.contains(letter->offset)) found.push_back(letter->offset);
-              if (letter->offset < range.first) passed = true;
+              if (letter->offset < range.first && letter->attempt == 1) passed = true;
             },
             newest_ms);
         if (!first) return std::unexpected(first.error());
@@ -229,9 +243,22 @@ Result<size_t> DeadLetterQueue::write_missing(const TopicPartition& origin, cons
 
 Result<void> DeadLetterQueue::visit(
     const std::function<void(const DeadLetterOrigin&)>& on_letter) const {
+  return visit(Visitor{.on_letter = [&](const Place&, const DeadLetterOrigin& origin,
+                                        const RecordView&) { on_letter(origin); },
+                       .on_mark = {}});
+}
+
+Result<void> DeadLetterQueue::visit(const Visitor& visitor) const {
   std::string scratch;
   FRESHET_ASSIGN(const int32_t partitions, producer_.partition_count(topic_));
   for (int32_t p = 0; p < partitions; ++p) {
+    const auto on_record = [&](const RecordView& record) {
+      if (const auto letter = parse_dead_letter(record)) {
+        if (letter->pipeline == pipeline_) visitor.on_letter({p, record.offset}, *letter, record);
+      } else if (const auto mark = mend_mark_of(record); mark && visitor.on_mark) {
+        if (mark->pipeline == pipeline_) visitor.on_mark({p, record.offset}, *mark, record);
+      }
+    };
     Offset before = kNoOffset;
     while (before != Offset(0)) {
       FRESHET_ASSIGN(const auto slices,
@@ -239,17 +266,26 @@ Result<void> DeadLetterQueue::visit(
       if (slices.empty()) break;
       int64_t newest_ms = 0;
       for (const auto& slice : slices) {
-        const auto first = visit_slice(
-            slice, scratch,
-            [&](const RecordView& record) {
-              const auto letter = parse_dead_letter(record);
-              if (letter && letter->pipeline == pipeline_) on_letter(*letter);
-            },
-            newest_ms);
+        const auto first = visit_slice(slice, scratch, on_record, newest_ms);
         if (!first) return std::unexpected(first.error().with_context(topic_));
         before = before == kNoOffset ? *first : std::min(before, *first);
       }
     }
+  }
+  return {};
+}
+
+Result<void> DeadLetterQueue::write_mark(const MendMark& mark, WallMillis now) {
+  FRESHET_ASSIGN(const int32_t partitions, producer_.partition_count(topic_));
+  const kafka::HeaderView header{kMendHeader, "1"};
+  kafka::RecordBatchBuilder builder;
+  builder.append(now.time_since_epoch().count(), std::nullopt, encode_mend_mark(mark),
+                 kafka::encode_headers({&header, 1}));
+  std::vector<kafka::PartitionBatch> batches;
+  batches.push_back({{topic_, mark.tp.partition % partitions}, builder.build()});
+  if (auto stored = producer_.produce(std::move(batches)).get(); !stored) {
+    return std::unexpected(kafka::failure_of_fresh_records(std::move(stored).error())
+                               .with_context("mend mark in topic " + topic_));
   }
   return {};
 }

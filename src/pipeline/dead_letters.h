@@ -6,12 +6,14 @@
 //   freshet.reject.reason       such as wrong_type (model/reject.h)
 //   freshet.reject.path         where in the record; absent for the whole record
 //   freshet.reject.detail       what was found and expected
-//   freshet.attempt             1; a replayed record that fails again counts on
+//   freshet.attempt             1; a letter that a replay could not bring in counts on
 // Letters of one origin partition go to dead-letter partition (origin partition mod count).
+//
+// Between them stand the marks of replays and repairs (mend_mark.h).
 //
 // Once and only once: letters of a range are durable before the range is confirmed, and a range
 // that is written again first looks for its letters at the tail of the topic and adds what is
-// missing.
+// missing. Letters of later attempts stand out of that order and do not end the search.
 #pragma once
 
 #include <cstdint>
@@ -28,8 +30,11 @@
 #include "model/record.h"
 #include "model/reject.h"
 #include "model/topic_id.h"
+#include "pipeline/mend_mark.h"
 
 namespace freshet::pipeline {
+
+struct DeadLetterOrigin;
 
 struct DeadLetter {
   Offset offset;
@@ -43,6 +48,8 @@ struct DeadLetter {
   uint32_t attempt = 1;
 
   static DeadLetter of(const RecordView& record, const Reject& reject);
+  /// The same letter again, read back from the dead-letter topic.
+  static DeadLetter of_letter(const DeadLetterOrigin& origin, const RecordView& record);
   [[nodiscard]] size_t byte_size() const;
 };
 
@@ -86,6 +93,23 @@ class DeadLetterQueue {
 
   /// Every letter of this pipeline, newest batches first; for verify.
   Result<void> visit(const std::function<void(const DeadLetterOrigin&)>& on_letter) const;
+
+  /// Where a record stands in the dead-letter topic.
+  struct Place {
+    int32_t partition = 0;
+    Offset offset;
+    friend auto operator<=>(const Place&, const Place&) = default;
+  };
+  /// Every letter of this pipeline, and every mark, newest batches first. The views live as long as
+  /// the call.
+  struct Visitor {
+    std::function<void(const Place&, const DeadLetterOrigin&, const RecordView&)> on_letter;
+    std::function<void(const Place&, const MendMark&, const RecordView&)> on_mark;
+  };
+  Result<void> visit(const Visitor& visitor) const;
+
+  /// Durable when it returns.
+  Result<void> write_mark(const MendMark& mark, WallMillis now);
 
   [[nodiscard]] const std::string& topic() const { return topic_; }
 

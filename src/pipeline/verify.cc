@@ -11,6 +11,8 @@
 #include "pipeline/dead_letters.h"
 #include "pipeline/json_text.h"
 #include "pipeline/log_reader.h"
+#include "pipeline/mend_ledger.h"
+#include "pipeline/offset_set.h"
 
 namespace freshet::pipeline {
 namespace {
@@ -18,41 +20,25 @@ namespace {
 constexpr int64_t kWindow = int64_t{1} << 20;
 constexpr size_t kAccountChunk = 8192;
 
-/// A set of offsets as bits, in pieces of 1 Mi that exist only where something is in them.
-class OffsetSet {
- public:
-  void add(Offset offset) {
-    auto& piece = pieces_[offset.value() >> kShift];
-    if (piece.empty()) piece.resize(kBits / 64);
-    piece[index(offset)] |= bit(offset);
+/// What the dead-letter topic says about the records of one partition.
+struct Letters {
+  OffsetSet written;
+  OffsetSet replayed;   // and done: like any other record
+  OffsetSet replaying;  // intended, and it is not known how far that came: in the table or not
+  [[nodiscard]] bool rejects(Offset offset) const {
+    return written.contains(offset) && !replayed.contains(offset);
   }
-  [[nodiscard]] bool contains(Offset offset) const {
-    const auto it = pieces_.find(offset.value() >> kShift);
-    return it != pieces_.end() && (it->second[index(offset)] & bit(offset)) != 0;
-  }
-
- private:
-  static constexpr int kShift = 20;
-  static constexpr size_t kBits = size_t{1} << kShift;
-  static size_t index(Offset offset) {
-    return (static_cast<uint64_t>(offset.value()) % kBits) / 64;
-  }
-  static uint64_t bit(Offset offset) {
-    return uint64_t{1} << (static_cast<uint64_t>(offset.value()) % 64);
-  }
-  std::map<int64_t, std::vector<uint64_t>> pieces_;
 };
-
-using RejectedOffsets = std::map<TopicPartition, OffsetSet>;
+using LettersByPartition = std::map<TopicPartition, Letters>;
 
 /// Judges one partition window by window.
 class PartitionVerifier {
  public:
-  PartitionVerifier(const VerifyInput& input, decode::JsonDecoder& decoder,
-                    const OffsetSet& rejected, PartitionVerdict& verdict)
+  PartitionVerifier(const VerifyInput& input, decode::JsonDecoder& decoder, const Letters& letters,
+                    PartitionVerdict& verdict)
       : input_(input),
         decoder_(decoder),
-        rejected_(rejected),
+        letters_(letters),
         verdict_(verdict),
         batch_(decoder.schema()) {}
 
@@ -89,10 +75,18 @@ class PartitionVerifier {
  private:
   void judge_record(const sink::OffsetPresence& presence, const RecordView& record) {
     ++verdict_.records;
-    const bool rejected = rejected_.contains(record.offset);
+    const bool rejected = letters_.rejects(record.offset);
+    const bool replaying = letters_.replaying.contains(record.offset);
     if (presence.contains(record.offset)) {
       ++verdict_.in_table;
-      if (rejected || presence.is_doubled(record.offset)) verdict_.doubled.add(record.offset);
+      if (replaying || letters_.replayed.contains(record.offset)) ++verdict_.replayed;
+      if (presence.is_doubled(record.offset)) {
+        verdict_.doubled.add(record.offset);
+        tell(Finding::kDoubled, record.offset);
+      } else if (rejected && !replaying) {
+        verdict_.doubled.add(record.offset);
+        tell(Finding::kRowAndLetter, record.offset);
+      }
     } else if (rejected) {
       ++verdict_.rejected;
     } else {
@@ -103,8 +97,14 @@ class PartitionVerifier {
   /// Rows at offsets in [from, to), where the log has no record.
   void add_foreign(const sink::OffsetPresence& presence, Offset from, Offset to) {
     for (; from < to; from = from + 1) {
-      if (presence.contains(from)) verdict_.foreign.add(from);
+      if (!presence.contains(from)) continue;
+      verdict_.foreign.add(from);
+      tell(Finding::kForeign, from);
     }
+  }
+
+  void tell(Finding finding, Offset offset) const {
+    if (input_.on_finding) input_.on_finding(finding, verdict_.tp, offset);
   }
 
   /// Records that are neither in the table nor rejected become rows, while their bytes are there.
@@ -146,7 +146,10 @@ class PartitionVerifier {
       }
     }
     std::ranges::sort(missing_);
-    for (const Offset offset : missing_) verdict_.missing.add(offset);
+    for (const Offset offset : missing_) {
+      verdict_.missing.add(offset);
+      tell(Finding::kMissing, offset);
+    }
     missing_.clear();
     absent_offsets_.clear();
     batch_.clear();
@@ -155,7 +158,7 @@ class PartitionVerifier {
 
   const VerifyInput& input_;
   decode::JsonDecoder& decoder_;
-  const OffsetSet& rejected_;
+  const Letters& letters_;
   PartitionVerdict& verdict_;
   ColumnBatch batch_;
   std::vector<Reject> rejects_;
@@ -172,7 +175,7 @@ Offset group_start(const kafka::AssignedPartition& committed, Offset log_start) 
 }
 
 Result<void> verify_partition(const VerifyInput& input, decode::JsonDecoder& decoder,
-                              const RejectedOffsets& rejected,
+                              const LettersByPartition& letters,
                               const std::vector<sink::OriginSummary>& origins,
                               const kafka::AssignedPartition& committed,
                               PartitionVerdict& verdict) {
@@ -188,9 +191,9 @@ Result<void> verify_partition(const VerifyInput& input, decode::JsonDecoder& dec
   if (first < end) {
     verdict.any_judged = true;
     verdict.judged = {first, end - 1};
-    static const OffsetSet kNone;
-    const auto it = rejected.find(verdict.tp);
-    PartitionVerifier verifier(input, decoder, it == rejected.end() ? kNone : it->second, verdict);
+    static const Letters kNone;
+    const auto it = letters.find(verdict.tp);
+    PartitionVerifier verifier(input, decoder, it == letters.end() ? kNone : it->second, verdict);
     for (Offset from = first; from < end; from = from + kWindow) {
       FRESHET_TRY(verifier.judge({from, std::min(from + kWindow, end) - 1}));
     }
@@ -203,10 +206,40 @@ Result<void> verify_partition(const VerifyInput& input, decode::JsonDecoder& dec
       FRESHET_ASSIGN(
           const auto presence,
           input.sink.probe(verdict.tp, {from, std::min(from + kWindow - 1, origin.last)}));
-      for (const Offset offset : presence.offsets()) verdict.foreign.add(offset);
+      for (const Offset offset : presence.offsets()) {
+        verdict.foreign.add(offset);
+        if (input.on_finding) input.on_finding(Finding::kForeign, verdict.tp, offset);
+      }
     }
   }
   return {};
+}
+
+Result<LettersByPartition> read_letters(const VerifyInput& input,
+                                        const std::vector<kafka::AssignedPartition>& committed) {
+  std::map<TopicPartition, std::string> topic_ids;
+  for (const auto& one : committed) topic_ids[one.tp] = one.topic_id.to_string();
+  MendLedger ledger(topic_ids);
+  const DeadLetterQueue queue(input.producer, input.dead_letter_topic, input.settings.name);
+  LettersByPartition letters;
+  using Place = DeadLetterQueue::Place;
+  FRESHET_TRY(
+      queue.visit({.on_letter =
+                       [&](const Place&, const DeadLetterOrigin& letter, const RecordView&) {
+                         const auto id = topic_ids.find(letter.tp);
+                         if (id == topic_ids.end() || id->second != letter.topic_id) return;
+                         letters[letter.tp].written.add(letter.offset);
+                       },
+                   .on_mark =
+                       [&](const Place&, const MendMark& mark, const RecordView& record) {
+                         ledger.add(mark, WallMillis(Millis(record.timestamp_ms)));
+                       }}));
+  for (const auto& [tp, offsets] : ledger.replayed()) letters[tp].replayed = offsets;
+  for (const auto& [id, intent] : ledger.unfinished()) {
+    if (intent.mark.kind != MendMark::Kind::kReplay) continue;
+    for (const auto& range : intent.mark.offsets) letters[intent.mark.tp].replaying.add(range);
+  }
+  return letters;
 }
 
 void sum_up(PipelineVerdict& verdict) {
@@ -215,6 +248,7 @@ void sum_up(PipelineVerdict& verdict) {
     verdict.in_table += partition.in_table;
     verdict.replaced += partition.replaced;
     verdict.rejected += partition.rejected;
+    verdict.replayed += partition.replayed;
     verdict.missing += partition.missing.count;
     verdict.doubled += partition.doubled.count;
     verdict.foreign += partition.foreign.count;
@@ -282,22 +316,14 @@ Result<PipelineVerdict> verify(const VerifyInput& input) {
   // confirmed. What is written meanwhile is not judged.
   FRESHET_ASSIGN(const auto committed, input.consumer.committed(tps));
   FRESHET_CHECK_EQ(committed.size(), tps.size());
-  RejectedOffsets rejected;
+  LettersByPartition letters;
   if (settings.on_reject == config::OnReject::kDeadLetter) {
-    std::map<TopicPartition, std::string> topic_ids;
-    for (const auto& one : committed) topic_ids[one.tp] = one.topic_id.to_string();
-    const DeadLetterQueue letters(input.producer, input.dead_letter_topic, settings.name);
-    FRESHET_TRY(letters.visit([&](const DeadLetterOrigin& letter) {
-      const auto id = topic_ids.find(letter.tp);
-      if (id != topic_ids.end() && id->second == letter.topic_id) {
-        rejected[letter.tp].add(letter.offset);
-      }
-    }));
+    FRESHET_ASSIGN(letters, read_letters(input, committed));
   }
   FRESHET_ASSIGN(const auto origins, input.sink.origins());
   for (size_t i = 0; i < tps.size(); ++i) {
     FRESHET_TRY(
-        verify_partition(input, decoder, rejected, origins, committed[i], verdict.partitions[i]));
+        verify_partition(input, decoder, letters, origins, committed[i], verdict.partitions[i]));
   }
   sum_up(verdict);
   return verdict;
@@ -318,10 +344,10 @@ std::string to_json(const PipelineVerdict& verdict) {
   return fmt::format(
       R"({{"pipeline":{},"topic":{},"records":{},"in_table":{},"replaced":{},"rejected":{},)"
       R"("missing":{},"doubled":{},"foreign":{},"exact":{},"unconfirmed":{},)"
-      R"("unjudged_deleted":{},"findings":[{}]}})",
+      R"("unjudged_deleted":{},"replayed":{},"findings":[{}]}})",
       json_text(verdict.pipeline), json_text(verdict.topic), verdict.records, verdict.in_table,
       verdict.replaced, verdict.rejected, verdict.missing, verdict.doubled, verdict.foreign,
-      verdict.exact(), verdict.unconfirmed, verdict.unjudged_deleted, findings);
+      verdict.exact(), verdict.unconfirmed, verdict.unjudged_deleted, verdict.replayed, findings);
 }
 
 std::vector<std::string> findings_text(const PipelineVerdict& verdict) {

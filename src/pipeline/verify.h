@@ -1,7 +1,7 @@
 // Proves a pipeline by provenance, never by count(): for every offset that the group has confirmed,
 // the record in the log is in the table exactly once, or was collapsed by the table's own key while
-// the surviving row of that key is there, or stands in the dead-letter topic. Everything else is
-// named.
+// the surviving row of that key is there, or stands in the dead-letter topic. A letter that was
+// replayed counts as a record like any other. Everything else is named.
 //
 // May run while the pipeline runs: only [start, committed) is judged, read before the table is.
 // `start` is the first offset the group ever read (commit metadata). Offsets that retention has
@@ -13,6 +13,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -45,6 +46,7 @@ struct PartitionVerdict {
   OffsetFindings missing;
   OffsetFindings doubled;         // more than once in the table, or in the table and rejected
   OffsetFindings foreign;         // rows whose offset holds no record in the log
+  uint64_t replayed = 0;          // of in_table: were dead letters once
   uint64_t unjudged_deleted = 0;  // offsets below the log start: retention was faster
   uint64_t unconfirmed = 0;       // records from the committed offset on
 };
@@ -56,6 +58,7 @@ struct PipelineVerdict {
   uint64_t in_table = 0;
   uint64_t replaced = 0;
   uint64_t rejected = 0;
+  uint64_t replayed = 0;  // of in_table
   uint64_t missing = 0;
   uint64_t doubled = 0;
   uint64_t foreign = 0;
@@ -71,13 +74,21 @@ struct PipelineVerdict {
 };
 
 /// interface.md §3: {"pipeline","topic","records","in_table","replaced","rejected","missing",
-/// "doubled","foreign","exact"} and, after them, "unconfirmed", "unjudged_deleted" and
-/// "findings" (the first offsets of each kind). One line.
+/// "doubled","foreign","exact"} and, after them, "unconfirmed", "unjudged_deleted", "replayed"
+/// and "findings" (the first offsets of each kind). One line.
 [[nodiscard]] std::string to_json(const PipelineVerdict& verdict);
 
 /// For people: one line per kind and partition that is not exact, such as
 /// "missing in events-3: 4711-4713, 4800 (4 offsets)"; and what was not judged, and why.
 [[nodiscard]] std::vector<std::string> findings_text(const PipelineVerdict& verdict);
+
+/// One offset that is not as it should be.
+enum class Finding {
+  kMissing,
+  kDoubled,       // more than one row
+  kRowAndLetter,  // a row, and a dead letter that no replay accounts for
+  kForeign,
+};
 
 struct VerifyInput {
   config::PipelineSettings settings;
@@ -85,6 +96,8 @@ struct VerifyInput {
   kafka::GroupConsumer& consumer;   // of the pipeline's group; need not have joined it
   kafka::RecordProducer& producer;  // reads the dead-letter topic
   RangeSink& sink;
+  /// Told of every one, in ascending order within each kind and partition.
+  std::function<void(Finding, const TopicPartition&, Offset)> on_finding = {};
 };
 
 /// kUnsupported for a table without provenance columns: nothing can be proven there.

@@ -81,7 +81,7 @@ TEST_F(VerifyTest, is_exact_when_every_record_has_its_row) {
   EXPECT_EQ(to_json(verdict),
             R"({"pipeline":"rows","topic":"events","records":100,"in_table":100,"replaced":0,)"
             R"("rejected":0,"missing":0,"doubled":0,"foreign":0,"exact":true,"unconfirmed":0,)"
-            R"("unjudged_deleted":0,"findings":[]})");
+            R"("unjudged_deleted":0,"replayed":0,"findings":[]})");
   EXPECT_THAT(findings_text(verdict), ElementsAre());
 }
 
