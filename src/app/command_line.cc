@@ -53,6 +53,7 @@ void add_commands(CommandTree& tree) {
   add_pipeline(tree);
   add_dlq(tree);
   add_verify(tree);
+  add_repair(tree);
   add_generate(tree);
   add_bench(tree);
   add_version(tree);

@@ -249,6 +249,8 @@ bool PlatformRuntime::drained() const {
          state_->committed_everything();
 }
 
+EmbeddedServices& PlatformRuntime::services() { return state_->services; }
+
 Result<std::vector<pipeline::PipelineVerdict>> PlatformRuntime::verify(
     const std::optional<std::string>& name) {
   FRESHET_ASSIGN(const auto selected, select_pipelines(state_->platform, name));
@@ -283,20 +285,29 @@ Result<void> ensure_topics(const config::Platform& platform, LogService& log) {
   return {};
 }
 
-Result<pipeline::PipelineVerdict> verify_pipeline(const config::Platform& platform,
-                                                  const config::PipelineSettings& settings,
-                                                  EmbeddedServices& services) {
+Result<void> with_pipeline_data(
+    const config::Platform& platform, const config::PipelineSettings& settings,
+    EmbeddedServices& services,
+    const std::function<Result<void>(const pipeline::VerifyInput&)>& work) {
   FRESHET_ASSIGN(const auto sink, open_sink(settings, services.warehouse()));
   const auto consumer = services.log_service().make_observer(reader_of(platform, settings));
   const auto producer = services.log_service().make_producer();
-  FRESHET_ASSIGN_CONTEXT(
-      auto verdict,
-      pipeline::verify({.settings = settings,
-                        .dead_letter_topic = platform.dead_letter_topic(settings),
-                        .consumer = *consumer,
-                        .producer = *producer,
-                        .sink = *sink}),
-      "verify {}", settings.name);
+  return work({.settings = settings,
+               .dead_letter_topic = platform.dead_letter_topic(settings),
+               .consumer = *consumer,
+               .producer = *producer,
+               .sink = *sink});
+}
+
+Result<pipeline::PipelineVerdict> verify_pipeline(const config::Platform& platform,
+                                                  const config::PipelineSettings& settings,
+                                                  EmbeddedServices& services) {
+  pipeline::PipelineVerdict verdict;
+  FRESHET_TRY(with_pipeline_data(
+      platform, settings, services, [&](const pipeline::VerifyInput& input) -> Result<void> {
+        FRESHET_ASSIGN_CONTEXT(verdict, pipeline::verify(input), "verify {}", settings.name);
+        return {};
+      }));
   return verdict;
 }
 

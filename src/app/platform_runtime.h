@@ -8,6 +8,7 @@
 #pragma once
 
 #include <chrono>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -55,6 +56,8 @@ class PlatformRuntime {
   /// topics as they stand in the log now.
   [[nodiscard]] bool drained() const;
 
+  [[nodiscard]] EmbeddedServices& services();
+
   /// Of one pipeline, or of all. kNotFound names the pipelines there are.
   Result<std::vector<pipeline::PipelineVerdict>> verify(const std::optional<std::string>& name);
 
@@ -70,6 +73,13 @@ class PlatformRuntime {
 
 /// Makes the topics of the file and the dead-letter topics; those that are there stay as they are.
 Result<void> ensure_topics(const config::Platform& platform, LogService& log);
+
+/// Runs `work` with what judging and mending one pipeline need: its log, group and table, opened
+/// for as long as that takes, whether the pipeline runs or not.
+Result<void> with_pipeline_data(
+    const config::Platform& platform, const config::PipelineSettings& settings,
+    EmbeddedServices& services,
+    const std::function<Result<void>(const pipeline::VerifyInput&)>& work);
 
 /// Judges one pipeline whose platform does not run: needs log and warehouse only.
 Result<pipeline::PipelineVerdict> verify_pipeline(const config::Platform& platform,

@@ -8,6 +8,7 @@
 #include "api/control_server.h"
 #include "api/metrics_routes.h"
 #include "app/listing.h"
+#include "app/mending.h"
 #include "app/warehouse_query.h"
 #include "io/http_server.h"
 #include "io/io_threads.h"
@@ -83,6 +84,7 @@ class PlatformServer::State {
   }
   [[nodiscard]] std::string status_json() const;
   api::ControlHandlers handlers();
+  void add_mending_routes();
   Result<PlatformRuntime*> ready_runtime() const;
 
   EmbeddedServices& services;
@@ -147,7 +149,38 @@ api::ControlHandlers PlatformServer::State::handlers() {
           }};
 }
 
+void PlatformServer::State::add_mending_routes() {
+  const auto answer = [](const Result<std::string>& document) {
+    if (!document) return io::error_response(document.error());
+    return io::HttpResponse{.content_type = "application/json", .body = *document};
+  };
+  control.route("POST", "/v1/repair", [this, answer](const io::HttpRequest& request) {
+    return answer([&]() -> Result<std::string> {
+      FRESHET_ASSIGN(auto* ready, ready_runtime());
+      const auto given = request.query.find("pipeline");
+      FRESHET_ASSIGN(const auto reports,
+                     repair_pipelines(
+                         ready->platform(),
+                         given == request.query.end() ? std::nullopt : std::optional(given->second),
+                         ready->services(), request.query_or("dry_run", "") == "true"));
+      return to_json(reports);
+    }());
+  });
+  control.route("POST", "/v1/dlq/replay", [this, answer](const io::HttpRequest& request) {
+    return answer([&]() -> Result<std::string> {
+      FRESHET_ASSIGN(auto* ready, ready_runtime());
+      FRESHET_ASSIGN(const auto filter, filter_of_query(request.query));
+      FRESHET_ASSIGN(
+          const auto report,
+          replay_pipeline(ready->platform(), request.query_or("pipeline", ""), ready->services(),
+                          filter, request.query_or("dry_run", "") == "true"));
+      return pipeline::to_json(report);
+    }());
+  });
+}
+
 Result<void> PlatformServer::State::start(const Ports& ports) {
+  add_mending_routes();
   api::add_metrics_routes(http, services.metrics(),
                           {.ready = [this]() -> Result<void> {
                              FRESHET_ASSIGN(const auto* ready, ready_runtime());

@@ -41,6 +41,22 @@ Result<std::string> RunningPlatform::verify(const std::optional<std::string>& na
   return get("POST", name ? "/v1/verify?pipeline=" + io::percent_encode(*name) : "/v1/verify");
 }
 
+Result<std::string> RunningPlatform::repair(const std::optional<std::string>& name, bool dry_run) {
+  std::string target = fmt::format("/v1/repair?dry_run={}", dry_run);
+  if (name) target += "&pipeline=" + io::percent_encode(*name);
+  return get("POST", target);
+}
+Result<std::string> RunningPlatform::replay(const std::string& name,
+                                            const std::map<std::string, std::string>& query,
+                                            bool dry_run) {
+  std::string target =
+      fmt::format("/v1/dlq/replay?dry_run={}&pipeline={}", dry_run, io::percent_encode(name));
+  for (const auto& [key, value] : query) {
+    target += fmt::format("&{}={}", key, io::percent_encode(value));
+  }
+  return get("POST", target);
+}
+
 Result<void> RunningPlatform::sql(const std::string& query, const std::string& format,
                                   const warehouse::Settings& settings,
                                   const std::function<bool(std::string_view)>& on_bytes) {

@@ -4,6 +4,7 @@
 
 #include <filesystem>
 #include <functional>
+#include <map>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -26,6 +27,11 @@ class RunningPlatform {
   Result<std::string> pipelines();
   Result<std::string> pipeline(const std::string& name);
   Result<std::string> verify(const std::optional<std::string>& name);
+  /// An array of pipeline::RepairReport.
+  Result<std::string> repair(const std::optional<std::string>& name, bool dry_run);
+  /// A pipeline::ReplayReport. `query`: app/mending.h filter_query().
+  Result<std::string> replay(const std::string& name,
+                             const std::map<std::string, std::string>& query, bool dry_run);
 
   /// Hands the answer over as it arrives; false from `on_bytes` ends it.
   Result<void> sql(const std::string& query, const std::string& format,

@@ -351,7 +351,7 @@ def test_reading_begins_and_ends_where_one_says(log):
 
 COMMANDS = ["up", "check", "topic list", "topic create", "topic describe", "topic alter", "topic delete", "group list",
             "group describe", "group reset", "group delete", "produce", "consume", "sql", "pipeline list",
-            "pipeline describe", "dlq list", "dlq show", "verify", "generate", "bench ingest"]
+            "pipeline describe", "dlq list", "dlq show", "dlq replay", "verify", "repair", "generate", "bench ingest"]
 
 
 def test_every_command_explains_itself():

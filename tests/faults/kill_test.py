@@ -180,6 +180,44 @@ def test_nothing_is_lost_or_doubled_over_another_kafka(platform, record_testsuit
     record_testsuite_property("elsewhere deaths", json.dumps(deaths))
 
 
+# One record in 997 makes the view throw.
+REFUSED = "_offset % 997 = 5"
+REFUSING_VIEW = f"""
+  - CREATE TABLE k.by_type (event_type String, n UInt64, letters UInt64) ENGINE = SummingMergeTree ORDER BY event_type
+  - CREATE TABLE k.by_device (device String, n UInt64) ENGINE = SummingMergeTree ORDER BY device
+  - CREATE MATERIALIZED VIEW k.view_type TO k.by_type AS
+    SELECT event_type, count() AS n, sum(length(session_id)) AS letters FROM k.events GROUP BY event_type
+  - CREATE MATERIALIZED VIEW k.view_device TO k.by_device AS
+    SELECT device, count() + sum(throwIf({REFUSED})) AS n FROM k.events GROUP BY device
+"""
+DIVIDING_POINTS = ["after_intent", "mid_insert", "after_insert", "before_letter", "after_letter", "before_commit"]
+
+
+@pytest.mark.parametrize("engine", ["plain", "partitioned"])
+def test_dividing_a_range_that_a_view_refuses_loses_and_doubles_nothing(platform, engine):
+    """The process dies at every step of looking for the records that the view refuses."""
+    victim = Victim(platform, ENGINES[engine], 1)
+    text = victim.text
+    victim.text = lambda count: text(count).replace(VIEWS, REFUSING_VIEW)
+    rng = random.Random(f"{SEED}-dividing-{engine}")
+    tries, deaths = collections.Counter(), collections.Counter()
+    for number in range(max(len(DIVIDING_POINTS), ROUNDS // 10)):
+        victim.more_events()
+        point = DIVIDING_POINTS[number % len(DIVIDING_POINTS)]
+        how = rng.randint(1, 6 if "letter" in point else 40)
+        tries[point] += 1
+        deaths[point] += victim.die_at(point, how)
+        status, verdict = victim.recover()
+        where = f"seed {SEED}, round {number}, death at {point} ({how}): {json.dumps(verdict)}\n{victim.platform.log()}"
+        assert status == 0 and verdict["exact"] and verdict["records"] == victim.count, where
+        assert verdict["rejected"] > 0, where
+        rows, distinct, refused = map(int, victim.platform.sql(
+            f"SELECT count(), uniqExact(_partition, _offset), countIf({REFUSED}) FROM k.events")[0])
+        assert (rows, distinct, refused) == (victim.count - verdict["rejected"],) * 2 + (0,), where
+        assert victim.platform.value(VIEW_SUMS) == "1", where
+    assert sum(deaths.values()) >= sum(tries.values()) // 2, f"{dict(tries)} tries, {dict(deaths)} deaths"
+
+
 def test_the_oracle_sees_a_missing_intent(platform):
     """Without the intent, a range that landed but was not committed is cut anew and written again."""
     victim = Victim(platform, ENGINES["plain"], 0, guard_off="intent")

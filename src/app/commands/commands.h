@@ -15,6 +15,7 @@ void add_generate(CommandTree& tree);
 void add_group(CommandTree& tree);
 void add_pipeline(CommandTree& tree);
 void add_produce(CommandTree& tree);
+void add_repair(CommandTree& tree);
 void add_sql(CommandTree& tree);
 void add_topic(CommandTree& tree);
 void add_up(CommandTree& tree);
