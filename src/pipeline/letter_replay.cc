@@ -88,9 +88,8 @@ class LetterReplay {
   }
 
   /// What an earlier replay intended and may have landed is completed before anything else.
-  Result<void> finish_begun(MendLedger& ledger) {
-    const auto begun = ledger.unfinished();
-    for (const auto& [id, intent] : begun) {
+  Result<void> finish_begun(const MendLedger& ledger) {
+    for (const auto& [id, intent] : ledger.unfinished()) {
       if (intent.mark.kind != MendMark::Kind::kReplay) continue;
       std::vector<Offset> offsets;
       for (const auto& range : intent.mark.offsets) {
