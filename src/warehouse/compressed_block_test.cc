@@ -55,6 +55,45 @@ TEST(CompressedBlock, refuses_every_cut_and_every_changed_byte) {
   }
 }
 
+TEST(CompressedBlock, every_compression_gives_back_what_it_took) {
+  std::string plain;
+  for (size_t i = 0; i < kCompressedBlockBytes + 77; ++i) plain += static_cast<char>((i * i) >> 7);
+  for (const auto compression :
+       {BlockCompression::kNone, BlockCompression::kLz4, BlockCompression::kZstd}) {
+    std::string out;
+    append_compressed_blocks(plain, out, compression);
+    const auto back = read_compressed_blocks(out, plain.size());
+    ASSERT_TRUE(back) << back.error().message();
+    EXPECT_EQ(*back, plain);
+  }
+}
+
+TEST(CompressedBlockReader, takes_pieces_of_any_size) {
+  const std::string plain(kCompressedBlockBytes + 100, 'z');
+  const std::string blocks = packed(plain) + packed("and a small one");
+  for (const size_t step : {size_t{1}, size_t{7}, size_t{4096}, blocks.size()}) {
+    CompressedBlockReader reader;
+    std::string got;
+    for (size_t at = 0; at < blocks.size(); at += step) {
+      const auto added = reader.add(std::string_view(blocks).substr(at, step), got);
+      ASSERT_TRUE(added) << added.error().message();
+    }
+    EXPECT_TRUE(reader.finish());
+    EXPECT_EQ(got, plain + "and a small one");
+  }
+}
+
+TEST(CompressedBlockReader, says_when_the_stream_ends_in_a_block_or_is_none) {
+  CompressedBlockReader cut;
+  std::string got;
+  const std::string good = packed("one") + packed("two");
+  ASSERT_TRUE(cut.add(std::string_view(good).substr(0, good.size() - 1), got));
+  EXPECT_EQ(got, "one");
+  EXPECT_EQ(cut.finish().error().code(), Errc::kCorrupt);
+  CompressedBlockReader text;
+  EXPECT_FALSE(text.add("Code: 241. DB::Exception: Memory limit exceeded", got));
+}
+
 TEST(CompressedBlock, keeps_to_the_limit) {
   const auto plain = read_compressed_blocks(packed(std::string(1000, 'x')), 999);
   ASSERT_FALSE(plain);

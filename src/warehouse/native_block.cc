@@ -193,13 +193,17 @@ class NativeReader {
   }
 
   [[nodiscard]] size_t position() const { return all_.size() - rest_.size(); }
+  /// The last error said that more bytes were needed.
+  [[nodiscard]] bool ran_out() const { return ran_out_; }
 
  private:
-  [[nodiscard]] std::unexpected<Error> truncated(std::string_view what) const {
+  [[nodiscard]] std::unexpected<Error> truncated(std::string_view what) {
+    ran_out_ = true;
     return fail(Errc::kCorrupt, "Native block: byte {}: the bytes end inside {}", position(), what);
   }
   std::string_view all_;
   std::string_view rest_;
+  bool ran_out_ = false;
 };
 
 Result<NativeColumn> read_column(NativeReader& reader, size_t rows) {
@@ -221,6 +225,21 @@ Result<NativeColumn> read_column(NativeReader& reader, size_t rows) {
                 column.name, column.type);
   }
   return column;
+}
+
+Result<NativeBlock> read_block(NativeReader& reader) {
+  NativeBlock block;
+  FRESHET_ASSIGN(const uint64_t columns, reader.varuint());
+  FRESHET_ASSIGN(block.rows, reader.varuint());
+  if (columns > kColumnsMax) {
+    return fail(Errc::kTooLarge, "Native block: {} columns, at most {} are read", columns,
+                kColumnsMax);
+  }
+  for (uint64_t i = 0; i < columns; ++i) {
+    FRESHET_ASSIGN(NativeColumn column, read_column(reader, block.rows));
+    block.columns.push_back(std::move(column));
+  }
+  return block;
 }
 
 }  // namespace
@@ -324,20 +343,40 @@ Result<std::vector<NativeBlock>> decode_native(std::string_view bytes) {
   NativeReader reader(bytes);
   std::vector<NativeBlock> blocks;
   while (!reader.at_end()) {
-    NativeBlock block;
-    FRESHET_ASSIGN(const uint64_t columns, reader.varuint());
-    FRESHET_ASSIGN(block.rows, reader.varuint());
-    if (columns > kColumnsMax) {
-      return fail(Errc::kTooLarge, "Native block: {} columns, at most {} are read", columns,
-                  kColumnsMax);
-    }
-    for (uint64_t i = 0; i < columns; ++i) {
-      FRESHET_ASSIGN(NativeColumn column, read_column(reader, block.rows));
-      block.columns.push_back(std::move(column));
-    }
-    if (columns > 0) blocks.push_back(std::move(block));
+    FRESHET_ASSIGN(NativeBlock block, read_block(reader));
+    if (!block.columns.empty()) blocks.push_back(std::move(block));
   }
   return blocks;
+}
+
+Result<std::vector<NativeBlock>> NativeBlockReader::add(std::string_view piece) {
+  std::string joined;
+  if (!pending_.empty()) {
+    joined = std::move(pending_);
+    joined += piece;
+    piece = joined;
+  }
+  std::vector<NativeBlock> blocks;
+  while (!piece.empty()) {
+    NativeReader reader(piece);
+    auto block = read_block(reader);
+    if (!block) {
+      if (!reader.ran_out()) return std::unexpected(std::move(block).error());
+      if (piece.size() > kBlockBytesMax) {
+        return fail(Errc::kTooLarge, "Native block: more than {} bytes", kBlockBytesMax);
+      }
+      break;
+    }
+    if (!block->columns.empty()) blocks.push_back(std::move(*block));
+    piece.remove_prefix(reader.position());
+  }
+  pending_ = std::string(piece);
+  return blocks;
+}
+
+Result<void> NativeBlockReader::finish() const {
+  if (pending_.empty()) return {};
+  return fail(Errc::kCorrupt, "Native block: the bytes end inside a block");
 }
 
 }  // namespace freshet::warehouse

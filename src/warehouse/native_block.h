@@ -65,4 +65,20 @@ struct NativeBlock {
 /// `bytes` could not fill.
 Result<std::vector<NativeBlock>> decode_native(std::string_view bytes);
 
+/// Reads blocks that come in pieces of any size. One thread.
+class NativeBlockReader {
+ public:
+  /// Bytes of one block at most.
+  static constexpr size_t kBlockBytesMax = size_t{256} << 20;
+
+  /// Every block that is complete now. Errors as above, and kTooLarge; after one the reader is done
+  /// with.
+  Result<std::vector<NativeBlock>> add(std::string_view piece);
+  /// At the end of the stream: kCorrupt if it ends in the middle of a block.
+  [[nodiscard]] Result<void> finish() const;
+
+ private:
+  std::string pending_;  // the beginning of a block
+};
+
 }  // namespace freshet::warehouse

@@ -201,5 +201,32 @@ TEST(NativeDecode, names_the_column_it_cannot_read) {
   EXPECT_THAT(blocks.error().message(), HasSubstr("when"));
 }
 
+TEST(NativeBlockReader, takes_pieces_of_any_size) {
+  std::string bytes;
+  for (size_t rows : {size_t{3}, size_t{0}, size_t{200}}) {
+    NativeBlockWriter writer(1, rows, bytes);
+    writer.write_u64("o", std::vector<uint64_t>(rows, 7));
+  }
+  for (size_t step = 1; step < 40; ++step) {
+    NativeBlockReader reader;
+    std::vector<size_t> rows;
+    for (size_t at = 0; at < bytes.size(); at += step) {
+      const auto blocks = reader.add(std::string_view(bytes).substr(at, step));
+      ASSERT_TRUE(blocks) << blocks.error().message();
+      for (const NativeBlock& block : *blocks) rows.push_back(block.u64(0).size());
+    }
+    EXPECT_TRUE(reader.finish());
+    EXPECT_EQ(rows, (std::vector<size_t>{3, 0, 200})) << step;
+  }
+}
+
+TEST(NativeBlockReader, says_when_the_stream_ends_in_a_block) {
+  std::string bytes;
+  NativeBlockWriter(1, 2, bytes).write_u64("o", std::vector<uint64_t>{1, 2});
+  NativeBlockReader reader;
+  ASSERT_TRUE(reader.add(std::string_view(bytes).substr(0, bytes.size() - 1)));
+  EXPECT_EQ(reader.finish().error().code(), Errc::kCorrupt);
+}
+
 }  // namespace
 }  // namespace freshet::warehouse
