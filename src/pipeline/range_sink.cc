@@ -59,9 +59,14 @@ bool ClickHouseRangeSink::has_views() const { return table_->has_views(); }
 
 WriteFailure ClickHouseRangeSink::classify(const Error& error) const {
   const auto code = warehouse::clickhouse_code(error);
-  if (!code) return is_retriable(error.code()) ? WriteFailure::kRetriable : WriteFailure::kFatal;
+  if (!code) {
+    // An answer that cannot be read says nothing about the rows: the next one may be whole.
+    const bool again = is_retriable(error.code()) || error.code() == Errc::kCorrupt;
+    return again ? WriteFailure::kRetriable : WriteFailure::kFatal;
+  }
   switch (warehouse::failure_class(*code)) {
     case warehouse::FailureClass::kRetriable:
+    case warehouse::FailureClass::kAccess:  // a password or a grant that changed comes back as well
       return WriteFailure::kRetriable;
     case warehouse::FailureClass::kData:
       return warehouse::is_row_error(*code) ? WriteFailure::kRefused : WriteFailure::kFatal;

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <chrono>
+#include <cstdlib>
 #include <map>
 #include <mutex>
 #include <utility>
@@ -27,7 +28,7 @@ namespace {
 const Logger logger("sink.clickhouse");
 
 constexpr size_t kProvenanceColumns = 3;
-// Intents and parts have the time of the same clock, parts in whole seconds.
+// Parts have their time in whole seconds.
 constexpr int64_t kClockSlackSeconds = 2;
 constexpr auto kLookEvery = std::chrono::seconds(10);
 constexpr int kInsertAttempts = 3;
@@ -36,30 +37,6 @@ constexpr int kInsertAttempts = 3;
 static_assert(sizeof(Offset) == sizeof(uint64_t));
 std::span<const uint64_t> as_u64(std::span<const Offset> offsets) {
   return {reinterpret_cast<const uint64_t*>(offsets.data()), offsets.size()};
-}
-
-// What makes one INSERT one block of which every part either lands or is recognised. Values that
-// are the engine's defaults stand here too: its defaults have changed before.
-warehouse::Settings insert_settings() {
-  constexpr std::string_view kNever = "1099511627776";  // 2^40 rows or bytes
-  const std::string never(kNever);
-  return {
-      {"async_insert", "0"},
-      {"insert_deduplicate", "1"},
-      {"deduplicate_insert", "enable"},
-      {"deduplicate_blocks_in_dependent_materialized_views", "1"},
-      {"max_insert_threads", "1"},
-      {"max_insert_block_size", never},
-      {"min_insert_block_size_rows", never},
-      {"min_insert_block_size_bytes", never},
-      {"min_insert_block_size_rows_for_materialized_views", never},
-      {"min_insert_block_size_bytes_for_materialized_views", never},
-      {"use_strict_insert_block_limits", "0"},
-      {"max_partitions_per_insert_block", "0"},
-      {"optimize_on_insert", "0"},  // collapsing before landing would hide rows from the probe
-      {"parallel_view_processing", "0"},
-      {"materialized_views_ignore_errors", "0"},
-  };
 }
 
 std::string origin_condition(const TopicPartition& tp, OffsetRange range) {
@@ -85,7 +62,8 @@ std::string range_token(std::string_view pipeline, uint64_t epoch, const TopicId
 }
 
 struct ClickHouseSink::State {
-  State(warehouse::Engine& engine, TablePlan plan) : engine(engine), plan(std::move(plan)) {
+  State(warehouse::ClickHouse& clickhouse, TablePlan plan)
+      : clickhouse(clickhouse), plan(std::move(plan)) {
     for (const SinkColumn& column : this->plan.columns) column_names.push_back(column.field.name);
     if (this->plan.has_provenance) {
       for (const std::string_view name : {"_topic", "_partition", "_offset"}) {
@@ -103,14 +81,20 @@ struct ClickHouseSink::State {
   }
 
   [[nodiscard]] warehouse::InsertStatement insert_statement() const {
-    return {
-        .table = plan.table.name.quoted(), .columns = column_names, .settings = insert_settings()};
+    return {.table = plan.table.name.quoted(),
+            .columns = column_names,
+            .settings = plan.insert_settings};
   }
   /// With views: through their copies first, so that what is refused has landed nowhere.
   Result<void> screen(const EncodedBlock& block);
   std::shared_ptr<ViewScreen> screen_of(bool anew);
   Result<void> send(const std::string& token, const EncodedBlock& block);
   Result<bool> token_may_be_forgotten(int64_t intent_time_ms);
+  /// kUnavailable while an INSERT of the range runs without its sender.
+  Result<void> expect_no_insert(const RangeWrite& write);
+  /// Whether the whole block, sent under its token, completes what is missing, whatever else is on
+  /// its way.
+  Result<bool> token_completes(const RangeWrite& write, const ReplayOutcome& found);
   /// The table and every table that its views write to.
   [[nodiscard]] std::vector<const warehouse::TableDescription*> targets() const {
     std::vector<const warehouse::TableDescription*> all = {&plan.table};
@@ -130,7 +114,7 @@ struct ClickHouseSink::State {
                                         const ColumnBatch& batch, std::span<const Offset> offsets,
                                         ReplayOutcome outcome);
 
-  warehouse::Engine& engine;
+  warehouse::ClickHouse& clickhouse;
   const TablePlan plan;
   std::vector<std::string> column_names;
   std::vector<std::string> log_directories;
@@ -146,20 +130,22 @@ struct ClickHouseSink::State {
   std::mutex blocks_mutex;                              // guards what follows
   std::map<warehouse::TableName, TargetBlocks> blocks;  // of the targets
   std::chrono::steady_clock::time_point looked_at;
+  // How far its clock is ahead of ours, which intents have their time of.
+  int64_t clock_ahead_s = 0;
 };
 
 ClickHouseSink::ClickHouseSink(std::unique_ptr<State> state) : state_(std::move(state)) {}
 ClickHouseSink::~ClickHouseSink() = default;
 
-Result<std::unique_ptr<ClickHouseSink>> ClickHouseSink::open(warehouse::Engine& engine,
+Result<std::unique_ptr<ClickHouseSink>> ClickHouseSink::open(warehouse::ClickHouse& clickhouse,
                                                              std::string_view table,
                                                              const ClickHouseSinkOptions& options) {
   FRESHET_ASSIGN(const warehouse::TableName name, warehouse::TableName::parse(table));
-  FRESHET_ASSIGN(TablePlan plan, plan_table(engine, name, options));
+  FRESHET_ASSIGN(TablePlan plan, plan_table(clickhouse, name, options));
   if (!plan.proof.by_provenance) {
     logger.warn("rows cannot be proven one by one", kv("reason", plan.proof.reason));
   }
-  auto state = std::make_unique<State>(engine, std::move(plan));
+  auto state = std::make_unique<State>(clickhouse, std::move(plan));
   if (state->needs_tokens()) FRESHET_TRY(state->look_at_blocks());
   return std::unique_ptr<ClickHouseSink>(new ClickHouseSink(std::move(state)));
 }
@@ -239,9 +225,9 @@ Result<void> ClickHouseSink::State::send(const std::string& token, const Encoded
   // Two pieces, so that there is a middle in which a test can kill the process.
   const std::string_view bytes = block.bytes;
   const std::array pieces = {bytes.substr(0, bytes.size() / 2), bytes.substr(bytes.size() / 2)};
-  FRESHET_TRY(engine.insert(statement, pieces, [] { crash_point("mid_insert"); }));
+  FRESHET_TRY(clickhouse.insert(statement, pieces, [] { crash_point("mid_insert"); }));
   for (const std::string& directory : log_directories) {
-    FRESHET_TRY(warehouse::sync_deduplication_log(directory));
+    FRESHET_TRY(clickhouse.sync_tokens(directory));
   }
   return {};
 }
@@ -270,9 +256,9 @@ Result<OffsetPresence> ClickHouseSink::probe(const TopicPartition& tp, OffsetRan
   const std::string sql =
       fmt::format("SELECT _offset FROM {} WHERE {}", state_->plan.table.name.quoted(),
                   origin_condition(tp, range));
-  const auto take = [&presence](std::string_view chunk) -> Result<void> {
-    FRESHET_ASSIGN(const std::vector<warehouse::NativeBlock> blocks,
-                   warehouse::decode_native(chunk));
+  warehouse::NativeBlockReader reader;
+  const auto take = [&](std::string_view chunk) -> Result<void> {
+    FRESHET_ASSIGN(const std::vector<warehouse::NativeBlock> blocks, reader.add(chunk));
     for (const warehouse::NativeBlock& block : blocks) {
       for (const uint64_t offset : block.u64(0)) {
         presence.add(Offset(static_cast<int64_t>(offset)));
@@ -280,8 +266,9 @@ Result<OffsetPresence> ClickHouseSink::probe(const TopicPartition& tp, OffsetRan
     }
     return {};
   };
-  FRESHET_TRY_CONTEXT(state_->engine.stream(sql, "Native", {}, take), "table {}: {}",
+  FRESHET_TRY_CONTEXT(state_->clickhouse.stream(sql, "Native", {}, take), "table {}: {}",
                       state_->plan.table.name.display(), range_text(tp, range));
+  FRESHET_TRY(reader.finish());
   return presence;
 }
 
@@ -311,7 +298,7 @@ Result<std::vector<RowVerdict>> ClickHouseSink::judge(const TopicPartition& tp,
   const EncodedBlock block = encode(tp, select_rows(batch, absent), absent_offsets);
   FRESHET_ASSIGN_CONTEXT(
       const std::vector<uint64_t> replaced,
-      find_replaced(state_->engine, state_->plan, block.bytes, state_->column_names, survivor),
+      find_replaced(state_->clickhouse, state_->plan, block.bytes, state_->column_names, survivor),
       "table {}: looking for the rows that replaced {} absent ones",
       state_->plan.table.name.display(), absent.size());
   OffsetPresence replaced_offsets({.first = first, .last = last});
@@ -328,7 +315,7 @@ Result<std::vector<OriginSummary>> ClickHouseSink::origins() {
   }
   FRESHET_ASSIGN(
       const warehouse::QueryResult result,
-      state_->engine.query(
+      state_->clickhouse.query(
           fmt::format(
               "SELECT CAST(_topic, 'String'), _partition, count(), min(_offset), max(_offset) "
               "FROM {} GROUP BY _topic, _partition ORDER BY _topic, _partition",
@@ -364,13 +351,13 @@ Result<void> ClickHouseSink::State::look_at_blocks() {
   for (const warehouse::TableDescription* target : targets()) {
     FRESHET_ASSIGN(
         const warehouse::QueryResult result,
-        engine.query(fmt::format("SELECT toUInt64(toUnixTimestamp(now())), "
-                                 "toUInt64(toUnixTimestamp(modification_time)), "
-                                 "toUInt64(greatest(max_block_number, 0)) FROM system.parts "
-                                 "WHERE active AND database = {} AND table = {}",
-                                 warehouse::quote_string(target->name.database),
-                                 warehouse::quote_string(target->name.table)),
-                     "Native"));
+        clickhouse.query(fmt::format("SELECT toUInt64(toUnixTimestamp(now())), "
+                                     "toUInt64(toUnixTimestamp(modification_time)), "
+                                     "toUInt64(greatest(max_block_number, 0)) FROM system.parts "
+                                     "WHERE active AND database = {} AND table = {}",
+                                     warehouse::quote_string(target->name.database),
+                                     warehouse::quote_string(target->name.table)),
+                         "Native"));
     FRESHET_ASSIGN(const std::vector<warehouse::NativeBlock> parts,
                    warehouse::decode_native(result.bytes));
     TargetBlocks& seen = blocks[target->name];
@@ -384,6 +371,11 @@ Result<void> ClickHouseSink::State::look_at_blocks() {
       }
     }
     seen.history.saw(now, seen.newest);
+    if (now == 0) continue;
+    const int64_t ahead = now - std::chrono::duration_cast<std::chrono::seconds>(
+                                    std::chrono::system_clock::now().time_since_epoch())
+                                    .count();
+    clock_ahead_s = std::abs(ahead) < kClockSlackSeconds ? 0 : ahead;
   }
   return {};
 }
@@ -394,10 +386,28 @@ Result<bool> ClickHouseSink::State::token_may_be_forgotten(int64_t intent_time_m
   const std::lock_guard lock(blocks_mutex);
   return std::ranges::any_of(targets(), [&](const warehouse::TableDescription* target) {
     const TargetBlocks& seen = blocks[target->name];
-    const uint64_t landed =
-        seen.history.landed_since(intent_time_ms / 1000 - kClockSlackSeconds, seen.newest);
+    const uint64_t landed = seen.history.landed_since(
+        intent_time_ms / 1000 + clock_ahead_s - kClockSlackSeconds, seen.newest);
     return landed >= target->safety.deduplication_window;
   });
+}
+
+Result<void> ClickHouseSink::State::expect_no_insert(const RangeWrite& write) {
+  if (!clickhouse.may_run_on()) return {};
+  FRESHET_ASSIGN(const bool inserting, clickhouse.is_inserting(write.token));
+  if (!inserting) return {};
+  return fail(Errc::kUnavailable,
+              "an INSERT of the range still runs there; what became of it is looked at when it has "
+              "ended");
+}
+
+Result<bool> ClickHouseSink::State::token_completes(const RangeWrite& write,
+                                                    const ReplayOutcome& found) {
+  // Without a landed row nothing can be doubled now, and nothing later: the token is set anew.
+  if (found.present == 0 && found.replaced == 0) return true;
+  if (!clickhouse.may_run_on() || found.replaced > 0 || write.intent_time_ms == 0) return false;
+  FRESHET_ASSIGN(const bool forgotten, token_may_be_forgotten(write.intent_time_ms));
+  return !forgotten;
 }
 
 Result<ReplayOutcome> ClickHouseSink::State::replay_by_token(ClickHouseSink& sink,
@@ -446,6 +456,8 @@ Result<void> ClickHouseSink::State::insert_missing(ClickHouseSink& sink, const R
       if (after[row] == RowVerdict::kMissing) missing.push_back(row);
     }
     if (missing.empty()) return {};
+    // It may be landing just now: remembered already, and not yet to be seen.
+    FRESHET_TRY(expect_no_insert(write));
     batch = select_rows(batch, missing);
     offsets = select_offsets(offsets, missing);
     token = fmt::format("{}:{}", rest_token(write.token, offsets), attempt);
@@ -461,6 +473,7 @@ Result<ReplayOutcome> ClickHouseSink::replay(const RangeWrite& write, const Colu
                   range_text(write.tp, write.range));
   ReplayOutcome outcome{.rows = offsets.size()};
   if (offsets.empty()) return outcome;
+  FRESHET_TRY_CONTEXT(state_->expect_no_insert(write), "{}", context);
   if (!state_->plan.proof.by_provenance) {
     FRESHET_ASSIGN_CONTEXT(outcome, state_->replay_by_token(*this, write, batch, offsets, outcome),
                            "{}", context);
@@ -478,11 +491,15 @@ Result<ReplayOutcome> ClickHouseSink::replay(const RangeWrite& write, const Colu
     FRESHET_ASSIGN_CONTEXT(outcome, state_->replay_by_token(*this, write, batch, offsets, outcome),
                            "{}", context);
   } else if (!missing.empty()) {
+    FRESHET_ASSIGN_CONTEXT(const bool whole, state_->token_completes(write, outcome), "{}",
+                           context);
     FRESHET_TRY_CONTEXT(
-        state_->insert_missing(*this, write, select_rows(batch, missing),
-                               select_offsets(offsets, missing), missing.size() == offsets.size()),
+        whole ? state_->insert_missing(*this, write, batch,
+                                       std::vector<Offset>(offsets.begin(), offsets.end()), true)
+              : state_->insert_missing(*this, write, select_rows(batch, missing),
+                                       select_offsets(offsets, missing), false),
         "{}", context);
-    outcome.whole_block_resent = missing.size() == offsets.size();
+    outcome.whole_block_resent = whole;
     outcome.inserted = missing.size();
   }
   logger.info("in-doubt range settled", kv("table", state_->plan.table.name.display()),

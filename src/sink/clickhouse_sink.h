@@ -4,10 +4,14 @@
 // in the provenance columns _topic, _partition, _offset if the table has them.
 //
 // Thread: all methods may be called from any thread at the same time; encode() is pure CPU, the
-// others block on the engine. The Engine outlives the sink.
+// others block on the ClickHouse. It outlives the sink.
 //
 // Durability: when write() returns, the rows are in the table and in all its materialized views'
-// targets, fsynced (open() refuses tables that do not fsync).
+// targets, fsynced (open() refuses tables that do not fsync). What the table remembers of tokens is
+// durable too where ClickHouse is this process's own. A server writes it before the part and does
+// not fsync it: a server that is killed, or loses power, in that moment remembers a token without
+// its rows, or rows without their token. The probe finds out for the table itself; for the target
+// of a materialized view, and for a table without provenance columns, nothing does.
 #pragma once
 
 #include <cstdint>
@@ -23,7 +27,7 @@
 #include "model/offset.h"
 #include "model/topic_id.h"
 #include "sink/offset_presence.h"
-#include "warehouse/engine.h"
+#include "warehouse/clickhouse.h"
 #include "warehouse/table.h"
 
 namespace freshet::sink {
@@ -109,7 +113,7 @@ class ClickHouseSink {
   /// window or no fsync on the table or on a materialized view's target, Distributed or other
   /// engine that cannot deduplicate, async inserts forced by the table, a column type that cannot
   /// be written.
-  static Result<std::unique_ptr<ClickHouseSink>> open(warehouse::Engine& engine,
+  static Result<std::unique_ptr<ClickHouseSink>> open(warehouse::ClickHouse& clickhouse,
                                                       std::string_view table,
                                                       const ClickHouseSinkOptions& options = {});
   ~ClickHouseSink();
@@ -153,11 +157,19 @@ class ClickHouseSink {
   ///   yes         no     none                the block, under its token; then probed
   ///   yes         no     some                the missing rows only, as one block under a token of
   ///                                          their own: the probe is exact, whatever the window
+  ///                                          (but see below)
   ///   yes         yes    any                 the block, under its token: the table and every
   ///   view's
   ///                                          target complete what they lack, partition by
   ///                                          partition, and skip what they have; then probed
   ///   no          any    unknown             the same, not probed
+  ///
+  /// Where an INSERT may run on without its sender (a server), it may still land while this looks:
+  ///   - an INSERT of the range that is seen to run is waited for: kUnavailable, to be repeated
+  ///   - "some" means that it may be landing part by part: the whole block is sent under its token
+  ///     first, which completes what is missing and makes the table refuse whatever comes late;
+  ///     unless the token may be forgotten, or rows of it were collapsed
+  ///   - before rows go under a token of their own it is looked again that none runs
   ///
   /// A row that a ReplacingMergeTree collapsed counts as there and is not written again over the
   /// newer row.

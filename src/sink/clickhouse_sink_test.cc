@@ -7,6 +7,7 @@
 #include <numeric>
 
 #include "sink/row_selection.h"
+#include "sink/testing/clickhouse_of_tests.h"
 #include "warehouse/ddl.h"
 #include "warehouse/testing/engine_fixture.h"
 
@@ -27,18 +28,42 @@ struct Rows {
 
 class SinkTest : public warehouse::testing::EngineTest {
  protected:
+  void SetUp() override {
+    EngineTest::SetUp();
+    if (engine_ == nullptr) return;
+    clickhouse_ = engine_;
+    if (!testing::clickhouse_maker()) return;
+    auto made = testing::clickhouse_maker()(*engine_);
+    ASSERT_TRUE(made) << made.error().message();
+    made_ = std::move(*made);
+    clickhouse_ = made_.clickhouse.get();
+    if (made_.has_own_tables) run("CREATE DATABASE " + database_);
+  }
+  void TearDown() override {
+    sink_.reset();
+    if (made_.has_own_tables) run("DROP DATABASE IF EXISTS " + database_ + " SYNC");
+    made_ = {};
+    EngineTest::TearDown();
+  }
+  /// Asks the engine itself wherever that has the tables, and not the way that is tested.
+  std::string run(const std::string& sql) {
+    auto result = made_.has_own_tables ? clickhouse_->query(sql) : engine_->query(sql);
+    EXPECT_TRUE(result) << sql << "\n" << result.error().message();
+    return result ? result->bytes : std::string();
+  }
+
   void declare(const std::vector<std::string>& statements,
                const warehouse::DdlOptions& options = {}) {
-    const auto outcome = warehouse::apply_tables(*engine_, statements, options);
+    const auto outcome = warehouse::apply_tables(*clickhouse_, statements, options);
     ASSERT_TRUE(outcome) << outcome.error().message();
   }
   void open(const std::string& table = "t", const ClickHouseSinkOptions& options = {}) {
-    auto sink = ClickHouseSink::open(*engine_, in_database(table), options);
+    auto sink = ClickHouseSink::open(*clickhouse_, in_database(table), options);
     ASSERT_TRUE(sink) << sink.error().message();
     sink_ = std::move(*sink);
   }
   std::string refusal(const std::string& table = "t") {
-    const auto sink = ClickHouseSink::open(*engine_, in_database(table));
+    const auto sink = ClickHouseSink::open(*clickhouse_, in_database(table));
     EXPECT_FALSE(sink);
     return sink ? "it was accepted" : sink.error().message();
   }
@@ -82,6 +107,8 @@ class SinkTest : public warehouse::testing::EngineTest {
     return run("SELECT count(), sum(" + column + ") FROM " + in_database(table));
   }
 
+  testing::ClickHouseOfTests made_;
+  warehouse::ClickHouse* clickhouse_ = nullptr;
   std::unique_ptr<ClickHouseSink> sink_;
 };
 

@@ -66,19 +66,22 @@ std::string replaced_query(const TablePlan& plan, Survivor survivor) {
 
 }  // namespace
 
-Result<std::vector<uint64_t>> find_replaced(warehouse::Engine& engine, const TablePlan& plan,
-                                            std::string_view block,
+Result<std::vector<uint64_t>> find_replaced(warehouse::ClickHouse& clickhouse,
+                                            const TablePlan& plan, std::string_view block,
                                             const std::vector<std::string>& columns,
                                             Survivor survivor) {
-  // One connection throughout: the temporary table lives in its session.
-  FRESHET_ASSIGN(warehouse::Connection session, engine.connect());
-  FRESHET_TRY(session.query(create_rows_table(plan), "Null"));
+  // The temporary table lives in the session; one that was used before may still have it.
+  const std::string drop = "DROP TEMPORARY TABLE IF EXISTS _freshet_rows";
+  FRESHET_ASSIGN(const auto session, clickhouse.open_session());
+  FRESHET_TRY(session->query(drop, "Null"));
+  FRESHET_TRY(session->query(create_rows_table(plan), "Null"));
   const warehouse::InsertStatement insert{
       .table = "_freshet_rows", .columns = columns, .settings = {{"async_insert", "0"}}};
-  FRESHET_TRY(session.insert(insert, std::span(&block, 1)));
+  FRESHET_TRY(session->insert(insert, std::span(&block, 1)));
   FRESHET_ASSIGN(
       const warehouse::QueryResult result,
-      session.query(replaced_query(plan, survivor), "Native", {{"transform_null_in", "1"}}));
+      session->query(replaced_query(plan, survivor), "Native", {{"transform_null_in", "1"}}));
+  FRESHET_TRY(session->query(drop, "Null"));
   FRESHET_ASSIGN(const std::vector<warehouse::NativeBlock> blocks,
                  warehouse::decode_native(result.bytes));
   std::vector<uint64_t> offsets;

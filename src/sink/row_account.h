@@ -10,7 +10,7 @@
 
 #include "base/error.h"
 #include "sink/table_plan.h"
-#include "warehouse/engine.h"
+#include "warehouse/clickhouse.h"
 
 namespace freshet::sink {
 
@@ -30,8 +30,8 @@ enum class Survivor {
 ///   with a version column: an equal or higher version
 ///   without: the same topic and partition and a higher offset, or, for kAnyOrigin, another origin
 /// The engine evaluates keys and versions, so any expression works.
-Result<std::vector<uint64_t>> find_replaced(warehouse::Engine& engine, const TablePlan& plan,
-                                            std::string_view block,
+Result<std::vector<uint64_t>> find_replaced(warehouse::ClickHouse& clickhouse,
+                                            const TablePlan& plan, std::string_view block,
                                             const std::vector<std::string>& columns,
                                             Survivor survivor);
 

@@ -14,8 +14,8 @@
 namespace freshet::sink {
 namespace {
 
+using warehouse::ClickHouse;
 using warehouse::DefaultKind;
-using warehouse::Engine;
 using warehouse::SqlToken;
 using warehouse::TableColumn;
 using warehouse::TableDescription;
@@ -33,6 +33,36 @@ constexpr std::array<ProvenanceColumn, 3> kProvenance = {{
     {"_partition", "UInt32"},
     {"_offset", "UInt64"},
 }};
+
+// What makes one INSERT one block of which every part either lands or is recognised. Values that
+// are ClickHouse's defaults stand here too: its defaults have changed before. What is required has
+// to be known to the ClickHouse; the rest can only be missing where it does not yet do what the
+// setting turns off.
+struct PinnedSetting {
+  std::string_view name;
+  std::string value;
+  bool required = false;
+};
+std::vector<PinnedSetting> pinned_settings() {
+  const std::string never = "1099511627776";  // 2^40 rows or bytes
+  return {
+      {"async_insert", "0", true},
+      {"insert_deduplicate", "1", true},
+      {"deduplicate_insert", "enable"},
+      {"deduplicate_blocks_in_dependent_materialized_views", "1", true},
+      {"max_insert_threads", "1", true},
+      {"max_insert_block_size", never, true},
+      {"min_insert_block_size_rows", never, true},
+      {"min_insert_block_size_bytes", never, true},
+      {"min_insert_block_size_rows_for_materialized_views", never},
+      {"min_insert_block_size_bytes_for_materialized_views", never},
+      {"use_strict_insert_block_limits", "0"},
+      {"max_partitions_per_insert_block", "0"},
+      {"optimize_on_insert", "0"},  // collapsing before landing would hide rows from the probe
+      {"parallel_view_processing", "0"},
+      {"materialized_views_ignore_errors", "0"},
+  };
+}
 
 bool is_provenance(std::string_view name) {
   return std::ranges::any_of(kProvenance,
@@ -114,16 +144,17 @@ bool is_current_time(const std::vector<SqlToken>& tokens) {
   });
 }
 
-Result<bool> is_deterministic(Engine& engine, const std::set<std::string>& functions) {
+Result<bool> is_deterministic(ClickHouse& clickhouse, const std::set<std::string>& functions) {
   if (functions.empty()) return true;
   std::string list;
   for (const std::string& name : functions) {
     list += fmt::format("{}{}", list.empty() ? "" : ", ", warehouse::quote_string(name));
   }
-  FRESHET_ASSIGN(const warehouse::QueryResult result,
-                 engine.query(fmt::format("SELECT count() FROM system.functions WHERE name IN ({}) "
-                                          "AND NOT ifNull(deterministic, 0)",
-                                          list)));
+  FRESHET_ASSIGN(
+      const warehouse::QueryResult result,
+      clickhouse.query(fmt::format("SELECT count() FROM system.functions WHERE name IN ({}) "
+                                   "AND NOT ifNull(deterministic, 0)",
+                                   list)));
   return result.bytes.starts_with("0");
 }
 
@@ -188,7 +219,7 @@ Result<void> append_row_binary(Column& column, std::string_view bytes) {
 }
 
 // nullopt: the table has to compute it, row by row.
-Result<std::optional<SinkColumn>> plan_default(Engine& engine, const TableColumn& column) {
+Result<std::optional<SinkColumn>> plan_default(ClickHouse& clickhouse, const TableColumn& column) {
   SinkColumn planned{.field = {.name = column.name, .type = *column.type},
                      .when_missing = WhenMissing::kConstant,
                      .has_default = true,
@@ -199,11 +230,11 @@ Result<std::optional<SinkColumn>> plan_default(Engine& engine, const TableColumn
     planned.when_missing = WhenMissing::kRecordTime;
     return planned;
   }
-  FRESHET_ASSIGN(const bool deterministic, is_deterministic(engine, functions_in(tokens)));
+  FRESHET_ASSIGN(const bool deterministic, is_deterministic(clickhouse, functions_in(tokens)));
   if (!deterministic) return std::nullopt;
-  const auto value = engine.query(fmt::format("SELECT CAST({}, {})", column.default_expression,
-                                              warehouse::quote_string(column.type_text)),
-                                  "RowBinary");
+  const auto value = clickhouse.query(fmt::format("SELECT CAST({}, {})", column.default_expression,
+                                                  warehouse::quote_string(column.type_text)),
+                                      "RowBinary");
   if (!value) {
     // An expression that does not stand alone reads other columns of the row.
     if (warehouse::failure_class(warehouse::clickhouse_code(value.error()).value_or(0)) ==
@@ -220,8 +251,8 @@ Result<std::optional<SinkColumn>> plan_default(Engine& engine, const TableColumn
   return planned;
 }
 
-Result<std::optional<SinkColumn>> plan_column(Engine& engine, const TableColumn& column) {
-  if (column.default_kind == DefaultKind::kDefault) return plan_default(engine, column);
+Result<std::optional<SinkColumn>> plan_column(ClickHouse& clickhouse, const TableColumn& column) {
+  if (column.default_kind == DefaultKind::kDefault) return plan_default(clickhouse, column);
   SinkColumn planned{
       .field = {.name = column.name, .type = *column.type},
       .when_missing = column.type->nullable ? WhenMissing::kNull : WhenMissing::kConstant,
@@ -231,7 +262,8 @@ Result<std::optional<SinkColumn>> plan_column(Engine& engine, const TableColumn&
   return planned;
 }
 
-Result<void> plan_columns(Engine& engine, TablePlan& plan, std::vector<std::string>& problems) {
+Result<void> plan_columns(ClickHouse& clickhouse, TablePlan& plan,
+                          std::vector<std::string>& problems) {
   auto schema = std::make_shared<Schema>();
   for (const TableColumn& column : plan.table.columns) {
     if (is_provenance(column.name) || column.default_kind == DefaultKind::kMaterialized ||
@@ -247,7 +279,7 @@ Result<void> plan_columns(Engine& engine, TablePlan& plan, std::vector<std::stri
           column.name, column.type_text));
       continue;
     }
-    FRESHET_ASSIGN_CONTEXT(std::optional<SinkColumn> planned, plan_column(engine, column),
+    FRESHET_ASSIGN_CONTEXT(std::optional<SinkColumn> planned, plan_column(clickhouse, column),
                            "column {} DEFAULT {}", column.name, column.default_expression);
     if (!planned) continue;
     schema->push_back(planned->field);
@@ -290,6 +322,39 @@ void plan_proof(TablePlan& plan, const ClickHouseSinkOptions& options,
   plan.proof = {.by_provenance = true, .reason = "every row carries its topic, partition, offset"};
 }
 
+Result<void> plan_insert_settings(ClickHouse& clickhouse, TablePlan& plan,
+                                  std::vector<std::string>& problems) {
+  std::vector<PinnedSetting> pinned = pinned_settings();
+  std::string list = "'insert_deduplication_token'";
+  for (const PinnedSetting& setting : pinned) {
+    list += fmt::format(", {}", warehouse::quote_string(setting.name));
+  }
+  FRESHET_ASSIGN(
+      const warehouse::QueryResult result,
+      clickhouse.query(fmt::format("SELECT name FROM system.settings WHERE name IN ({})", list),
+                       "Native"));
+  FRESHET_ASSIGN(const std::vector<warehouse::NativeBlock> blocks,
+                 warehouse::decode_native(result.bytes));
+  std::set<std::string, std::less<>> known;
+  for (const warehouse::NativeBlock& block : blocks) {
+    known.insert(block.strings(0).begin(), block.strings(0).end());
+  }
+  std::string unknown =
+      known.contains("insert_deduplication_token") ? "" : "insert_deduplication_token";
+  for (PinnedSetting& setting : pinned) {
+    if (known.contains(setting.name)) {
+      plan.insert_settings.push_back({std::string(setting.name), std::move(setting.value)});
+    } else if (setting.required) {
+      unknown += fmt::format("{}{}", unknown.empty() ? "" : ", ", setting.name);
+    }
+  }
+  if (!unknown.empty()) {
+    problems.push_back(fmt::format("ClickHouse {} does not know the settings {}: use a newer one",
+                                   clickhouse.version(), unknown));
+  }
+  return {};
+}
+
 }  // namespace
 
 std::vector<std::string> safety_problems(const TableDescription& table,
@@ -306,10 +371,10 @@ std::vector<std::string> safety_problems(const TableDescription& table,
   return problems;
 }
 
-Result<TablePlan> plan_table(Engine& engine, const warehouse::TableName& name,
+Result<TablePlan> plan_table(ClickHouse& clickhouse, const warehouse::TableName& name,
                              const ClickHouseSinkOptions& options) {
   TablePlan plan;
-  auto table = describe_table(engine, name);
+  auto table = describe_table(clickhouse, name);
   if (!table) {
     if (table.error().code() != Errc::kNotFound) return std::unexpected(std::move(table).error());
     return fail(Errc::kNotFound,
@@ -318,10 +383,18 @@ Result<TablePlan> plan_table(Engine& engine, const warehouse::TableName& name,
                 name.display());
   }
   plan.table = std::move(*table);
-  FRESHET_ASSIGN(plan.views, view_targets(engine, name));
+  FRESHET_ASSIGN(plan.views, view_targets(clickhouse, name));
   std::vector<std::string> problems = safety_problems(plan.table, plan.views);
-  FRESHET_TRY_CONTEXT(plan_columns(engine, plan, problems), "table {}", name.display());
+  if (clickhouse.replicas() > 1 && !plan.table.engine.starts_with("Replicated")) {
+    problems.push_back(
+        fmt::format("table {} has engine {}, so each of the {} urls has another one of its own: "
+                    "give one url, or "
+                    "replicate the table",
+                    name.display(), plan.table.engine, clickhouse.replicas()));
+  }
+  FRESHET_TRY_CONTEXT(plan_columns(clickhouse, plan, problems), "table {}", name.display());
   plan_proof(plan, options, problems);
+  FRESHET_TRY_CONTEXT(plan_insert_settings(clickhouse, plan, problems), "table {}", name.display());
   if (!problems.empty()) {
     return fail(Errc::kRefused, "table {} cannot be written exactly once ({} problem{}): {}",
                 name.display(), problems.size(), problems.size() == 1 ? "" : "s",

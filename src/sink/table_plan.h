@@ -8,7 +8,7 @@
 
 #include "base/error.h"
 #include "sink/clickhouse_sink.h"
-#include "warehouse/engine.h"
+#include "warehouse/clickhouse.h"
 #include "warehouse/table.h"
 
 namespace freshet::sink {
@@ -20,6 +20,7 @@ struct TablePlan {
   std::shared_ptr<const Schema> schema;
   bool has_provenance = false;  // the three columns are there and are written
   Proof proof;
+  warehouse::Settings insert_settings;  // pinned in every INSERT
 };
 
 /// Every reason not to write to this table or its views' targets, each with what mends it; empty if
@@ -28,7 +29,7 @@ struct TablePlan {
     const warehouse::TableDescription& table, const std::vector<warehouse::ViewTarget>& views);
 
 /// Describes, checks and plans; kRefused with all problems in one message.
-Result<TablePlan> plan_table(warehouse::Engine& engine, const warehouse::TableName& name,
+Result<TablePlan> plan_table(warehouse::ClickHouse& clickhouse, const warehouse::TableName& name,
                              const ClickHouseSinkOptions& options);
 
 }  // namespace freshet::sink

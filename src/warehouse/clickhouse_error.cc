@@ -75,6 +75,7 @@ Errc errc_for(int code, std::string_view text) {
       return Errc::kUnavailable;
     case FailureClass::kData:
       return Errc::kInvalidArgument;
+    case FailureClass::kAccess:
     case FailureClass::kSchema:
       return Errc::kRefused;
     case FailureClass::kFatal:
@@ -92,25 +93,44 @@ FailureClass failure_class(int clickhouse_code) {
     case 76:   // CANNOT_OPEN_FILE
     case 159:  // TIMEOUT_EXCEEDED
     case 173:  // CANNOT_ALLOCATE_MEMORY
+    case 198:  // DNS_ERROR
     case 201:  // QUOTA_EXCEEDED
     case 202:  // TOO_MANY_SIMULTANEOUS_QUERIES
     case 203:  // NO_FREE_CONNECTION
     case 209:  // SOCKET_TIMEOUT
     case 210:  // NETWORK_ERROR
+    case 225:  // NO_ZOOKEEPER
     case 236:  // ABORTED
     case 241:  // MEMORY_LIMIT_EXCEEDED
     case 242:  // TABLE_IS_READ_ONLY
     case 243:  // NOT_ENOUGH_SPACE
     case 252:  // TOO_MANY_PARTS
+    case 254:  // NO_ACTIVE_REPLICAS
+    case 279:  // ALL_CONNECTION_TRIES_FAILED
     case 285:  // TOO_FEW_LIVE_REPLICAS
+    case 286:  // UNSATISFIED_QUORUM_FOR_PREVIOUS_WRITE
+    case 289:  // REPLICA_IS_NOT_IN_QUORUM
     case 319:  // UNKNOWN_STATUS_OF_INSERT
+    case 373:  // SESSION_IS_LOCKED
     case 384:  // PART_IS_TEMPORARILY_LOCKED
     case 394:  // QUERY_WAS_CANCELLED
+    case 425:  // SYSTEM_ERROR
     case 439:  // CANNOT_SCHEDULE_TASK
     case 473:  // DEADLOCK_AVOIDED
     case 499:  // S3_ERROR
+    case 692:  // TOO_MANY_MUTATIONS
+    case 733:  // TABLE_IS_BEING_RESTARTED
     case 999:  // KEEPER_EXCEPTION
       return FailureClass::kRetriable;
+    case 164:  // READONLY
+    case 192:  // UNKNOWN_USER
+    case 193:  // WRONG_PASSWORD
+    case 194:  // REQUIRED_PASSWORD
+    case 195:  // IP_ADDRESS_NOT_ALLOWED
+    case 291:  // DATABASE_ACCESS_DENIED
+    case 497:  // ACCESS_DENIED
+    case 516:  // AUTHENTICATION_FAILED
+      return FailureClass::kAccess;
     case 10:   // NOT_FOUND_COLUMN_IN_BLOCK
     case 16:   // NO_SUCH_COLUMN_IN_TABLE
     case 20:   // NUMBER_OF_COLUMNS_DOESNT_MATCH
@@ -120,7 +140,9 @@ FailureClass failure_class(int clickhouse_code) {
     case 53:   // TYPE_MISMATCH
     case 60:   // UNKNOWN_TABLE
     case 81:   // UNKNOWN_DATABASE
+    case 115:  // UNKNOWN_SETTING
     case 218:  // TABLE_IS_DROPPED
+    case 452:  // SETTING_CONSTRAINT_VIOLATION
       return FailureClass::kSchema;
     case 40:    // CHECKSUM_DOESNT_MATCH
     case 49:    // LOGICAL_ERROR

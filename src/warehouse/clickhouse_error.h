@@ -13,8 +13,9 @@ namespace freshet::warehouse {
 enum class FailureClass {
   kRetriable,  // the same statement may succeed later: memory, too many parts, disk, time-out
   kData,       // these rows or this query text will never be accepted
-  kSchema,     // the table is not (or no longer) what the sender believes
-  kFatal,      // the engine or its store is broken
+  kAccess,  // who sends it may not do that, or not now: a person mends it, nothing is wrong in it
+  kSchema,  // the table is not (or no longer) what the sender believes
+  kFatal,   // the engine or its store is broken
 };
 
 /// Sorts ClickHouse's error code; unknown numbers are kData, so that nobody retries them for ever.

@@ -67,5 +67,13 @@ TEST(FailureClass, an_unknown_code_is_never_retried_for_ever) {
   EXPECT_EQ(failure_class(49), FailureClass::kFatal);
 }
 
+TEST(FailureClass, who_may_not_ask_is_no_fault_of_the_rows) {
+  // Else the rows would be looked at one by one, and each be found guilty.
+  for (const int code : {164, 192, 193, 194, 195, 291, 497, 516}) {
+    EXPECT_EQ(failure_class(code), FailureClass::kAccess) << code;
+  }
+  EXPECT_EQ(failure_class(201), FailureClass::kRetriable);  // a quota comes back
+}
+
 }  // namespace
 }  // namespace freshet::warehouse

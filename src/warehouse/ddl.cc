@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <random>
 #include <set>
 #include <utility>
 
@@ -18,6 +19,13 @@ const Logger logger("warehouse");
 // Tables as declared are made here for a moment, so that the engine's own parser and defaults say
 // what the statement means.
 constexpr std::string_view kScratchDatabase = "_freshet_declared";
+
+// On a server several platforms may compare at the same time.
+std::string scratch_database(const ClickHouse& clickhouse) {
+  if (!clickhouse.may_run_on()) return std::string(kScratchDatabase);
+  std::random_device random;
+  return fmt::format("{}_{:08x}{:08x}", kScratchDatabase, random(), random());
+}
 
 struct ProvenanceColumn {
   std::string_view name;
@@ -321,7 +329,8 @@ std::vector<std::string> differences(const TableDescription& there,
 
 class TableApplier {
  public:
-  TableApplier(Engine& engine, const DdlOptions& options) : engine_(engine), options_(options) {}
+  TableApplier(ClickHouse& clickhouse, const DdlOptions& options)
+      : clickhouse_(clickhouse), options_(options), scratch_(scratch_database(clickhouse)) {}
 
   Result<std::vector<TableOutcome>> apply(const std::vector<std::string>& statements) {
     std::vector<std::pair<std::string, Anatomy>> parsed;
@@ -334,7 +343,7 @@ class TableApplier {
     }
     auto outcomes = apply_all(parsed);
     if (scratch_made_) {
-      FRESHET_TRY(engine_.query(fmt::format("DROP DATABASE IF EXISTS {} SYNC", kScratchDatabase)));
+      FRESHET_TRY(clickhouse_.query(fmt::format("DROP DATABASE IF EXISTS {} SYNC", scratch_)));
     }
     FRESHET_TRY(outcomes);
     if (!mismatches_.empty()) return std::unexpected(Error(Errc::kRefused, mismatches_));
@@ -354,7 +363,7 @@ class TableApplier {
   }
 
   Result<TableOutcome> apply_one(const std::string& text, const Anatomy& anatomy) {
-    auto there = describe_table(engine_, anatomy.name);
+    auto there = describe_table(clickhouse_, anatomy.name);
     if (there) {
       FRESHET_TRY(anatomy.kind == TableStatement::Kind::kTable
                       ? compare_table(text, anatomy, *there)
@@ -362,11 +371,11 @@ class TableApplier {
       return TableOutcome{.name = anatomy.name, .created = false};
     }
     if (there.error().code() != Errc::kNotFound) return std::unexpected(there.error());
-    FRESHET_TRY(engine_.query(
+    FRESHET_TRY(clickhouse_.query(
         fmt::format("CREATE DATABASE IF NOT EXISTS {}", quote_identifier(anatomy.name.database))));
     const bool provenance = options_.provenance && !view_targets_.contains(anatomy.name) &&
                             anatomy.kind == TableStatement::Kind::kTable;
-    FRESHET_TRY(engine_.query(with_additions(text, anatomy, provenance, options_)));
+    FRESHET_TRY(clickhouse_.query(with_additions(text, anatomy, provenance, options_)));
     logger.info("table created", kv("table", anatomy.name.display()));
     return TableOutcome{.name = anatomy.name, .created = true};
   }
@@ -374,14 +383,13 @@ class TableApplier {
   Result<void> compare_table(const std::string& text, const Anatomy& anatomy,
                              const TableDescription& there) {
     if (!scratch_made_) {
-      FRESHET_TRY(engine_.query(fmt::format("DROP DATABASE IF EXISTS {} SYNC", kScratchDatabase)));
-      FRESHET_TRY(engine_.query(fmt::format("CREATE DATABASE {}", kScratchDatabase)));
+      FRESHET_TRY(clickhouse_.query(fmt::format("DROP DATABASE IF EXISTS {} SYNC", scratch_)));
+      FRESHET_TRY(clickhouse_.query(fmt::format("CREATE DATABASE {}", scratch_)));
       scratch_made_ = true;
     }
-    const TableName scratch{.database = std::string(kScratchDatabase),
-                            .table = fmt::format("t{}", scratch_tables_++)};
-    FRESHET_TRY(engine_.query(renamed(text, anatomy, scratch)));
-    FRESHET_ASSIGN(const TableDescription declared, describe_table(engine_, scratch));
+    const TableName scratch{.database = scratch_, .table = fmt::format("t{}", scratch_tables_++)};
+    FRESHET_TRY(clickhouse_.query(renamed(text, anatomy, scratch)));
+    FRESHET_ASSIGN(const TableDescription declared, describe_table(clickhouse_, scratch));
     report(anatomy.name, differences(there, declared));
     return {};
   }
@@ -396,7 +404,7 @@ class TableApplier {
     // The engine writes database names out; the declaration may leave "default." away.
     FRESHET_ASSIGN(
         const QueryResult result,
-        engine_.query(
+        clickhouse_.query(
             fmt::format("SELECT replaceAll(formatQuerySingleLine(as_select), 'default.', '') AS a, "
                         "replaceAll(formatQuerySingleLine({}), 'default.', '') AS b, "
                         "target_database, target_table FROM system.tables "
@@ -434,8 +442,9 @@ class TableApplier {
     }
   }
 
-  Engine& engine_;
+  ClickHouse& clickhouse_;
   const DdlOptions& options_;
+  const std::string scratch_;
   std::set<TableName> view_targets_;
   std::string mismatches_;
   bool scratch_made_ = false;
@@ -457,10 +466,10 @@ Result<TableStatement> TableStatement::parse(std::string_view sql) {
   return statement;
 }
 
-Result<std::vector<TableOutcome>> apply_tables(Engine& engine,
+Result<std::vector<TableOutcome>> apply_tables(ClickHouse& clickhouse,
                                                const std::vector<std::string>& statements,
                                                const DdlOptions& options) {
-  return TableApplier(engine, options).apply(statements);
+  return TableApplier(clickhouse, options).apply(statements);
 }
 
 }  // namespace freshet::warehouse

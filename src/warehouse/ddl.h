@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "base/error.h"
-#include "warehouse/engine.h"
+#include "warehouse/clickhouse.h"
 #include "warehouse/table.h"
 
 namespace freshet::warehouse {
@@ -43,7 +43,7 @@ struct TableOutcome {
 ///   - non_replicated_deduplication_window, fsync_after_insert = 1, fsync_part_directory = 1
 /// A table that exists is never altered. kRefused: one message with every difference of every
 /// table, each with what is there and what was declared.
-Result<std::vector<TableOutcome>> apply_tables(Engine& engine,
+Result<std::vector<TableOutcome>> apply_tables(ClickHouse& clickhouse,
                                                const std::vector<std::string>& statements,
                                                const DdlOptions& options = {});
 

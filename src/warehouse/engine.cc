@@ -102,35 +102,6 @@ Result<QueryResult> take_result(const Libchdb& api, Libchdb::Result handle) {
   return result;
 }
 
-std::string insert_text(const InsertStatement& statement) {
-  std::string sql = "INSERT INTO " + statement.table;
-  for (size_t i = 0; i < statement.columns.size(); ++i) {
-    sql += i == 0 ? " (" : ", ";
-    sql += quote_identifier(statement.columns[i]);
-  }
-  if (!statement.columns.empty()) sql += ')';
-  for (size_t i = 0; i < statement.settings.size(); ++i) {
-    const Setting& setting = statement.settings[i];
-    sql += fmt::format("{}{} = {}", i == 0 ? " SETTINGS " : ", ", setting.name,
-                       quote_string(setting.value));
-  }
-  return sql;
-}
-
-std::string quoted(std::string_view text, char quote) {
-  std::string result(1, quote);
-  for (const char c : text) {
-    if (c == quote || c == '\\') result += '\\';
-    if (c == '\0') {
-      result += "\\0";
-    } else {
-      result += c;
-    }
-  }
-  result += quote;
-  return result;
-}
-
 const Setting* find_setting(const Settings& settings, std::string_view name) {
   const auto found = std::ranges::find(settings, name, &Setting::name);
   return found == settings.end() ? nullptr : &*found;
@@ -436,7 +407,7 @@ Result<InsertResult> Engine::State::insert(Connection::Slot& slot, const InsertS
                                            std::span<const std::string_view> chunks,
                                            const std::function<void()>& between_chunks) {
   FRESHET_TRY(apply(slot, {}));  // what an earlier query of this connection was given
-  const std::string sql = insert_text(statement);
+  const std::string sql = insert_sql(statement);
   return feed(api_.stream_insert_n(*slot.handle, sql.data(), sql.size(), statement.format.data(),
                                    statement.format.size()),
               chunks, between_chunks);
@@ -513,6 +484,26 @@ Result<StatementClass> Engine::State::classify(Connection::Slot& slot, std::stri
                         .statements = analysis.statement_count};
 }
 
+namespace {
+
+class EngineSession final : public ClickHouse::Session {
+ public:
+  explicit EngineSession(Connection connection) : connection_(std::move(connection)) {}
+  Result<QueryResult> query(std::string_view sql, std::string_view format,
+                            const Settings& settings) override {
+    return connection_.query(sql, format, settings);
+  }
+  Result<InsertResult> insert(const InsertStatement& statement,
+                              std::span<const std::string_view> chunks) override {
+    return connection_.insert(statement, chunks);
+  }
+
+ private:
+  Connection connection_;
+};
+
+}  // namespace
+
 Engine::Engine(std::unique_ptr<State> state) : state_(std::move(state)) {}
 
 Engine::~Engine() {
@@ -579,6 +570,26 @@ Result<InsertResult> Engine::insert(const InsertStatement& statement,
   return connection.insert(statement, chunks, between_chunks);
 }
 
+Result<void> Engine::answer(std::string_view sql, std::string_view format, const Settings& settings,
+                            const ChunkSink& on_chunk) {
+  FRESHET_ASSIGN(const StatementClass kind, classify(sql));
+  if (kind.kind == StatementClass::Kind::kReadOnly) return stream(sql, format, settings, on_chunk);
+  // An unparsable text goes to the engine too: its message says what is wrong where.
+  FRESHET_ASSIGN(const QueryResult result, query(sql, format, settings));
+  return result.bytes.empty() ? Result<void>() : on_chunk(result.bytes);
+}
+
+Result<std::unique_ptr<ClickHouse::Session>> Engine::open_session() {
+  FRESHET_ASSIGN(Connection connection, connect());
+  return std::make_unique<EngineSession>(std::move(connection));
+}
+
+Result<bool> Engine::is_inserting(std::string_view /*token*/) { return false; }
+
+Result<void> Engine::sync_tokens(const std::string& table_directory) {
+  return sync_deduplication_log(table_directory);
+}
+
 Result<StatementClass> Engine::classify(std::string_view sql) {
   FRESHET_ASSIGN(Connection connection, connect());
   return state_->classify(*connection.slot_, sql);
@@ -633,8 +644,5 @@ Result<InsertResult> Connection::insert(const InsertStatement& statement,
                                         const std::function<void()>& between_chunks) {
   return engine_->insert(*slot_, statement, chunks, between_chunks);
 }
-
-std::string quote_identifier(std::string_view name) { return quoted(name, '`'); }
-std::string quote_string(std::string_view text) { return quoted(text, '\''); }
 
 }  // namespace freshet::warehouse

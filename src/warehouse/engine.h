@@ -19,6 +19,7 @@
 #include <vector>
 
 #include "base/error.h"
+#include "warehouse/clickhouse.h"
 
 namespace freshet::warehouse {
 
@@ -33,13 +34,6 @@ struct EngineOptions {
   std::string library;  // path of libchdb.so; empty: see find_libchdb() in warehouse/libchdb.h
 };
 
-struct Setting {
-  std::string name;
-  std::string value;  // without quotes
-  friend bool operator==(const Setting&, const Setting&) = default;
-};
-using Settings = std::vector<Setting>;
-
 /// Value of a {name:Type} in a statement, as text.
 struct QueryParameter {
   std::string name;
@@ -47,29 +41,12 @@ struct QueryParameter {
 };
 using QueryParameters = std::vector<QueryParameter>;
 
-struct QueryResult {
-  std::string bytes;        // in the format asked for
-  uint64_t rows = 0;        // of the result
-  uint64_t rows_read = 0;   // from tables
-  uint64_t bytes_read = 0;  // from tables
-  uint64_t rows_written = 0;
-  uint64_t bytes_written = 0;
-  double elapsed_seconds = 0;
-};
-
 /// What a streamed result came from.
 struct StreamResult {
   uint64_t rows = 0;  // of the result
   uint64_t rows_read = 0;
   uint64_t bytes_read = 0;
   double elapsed_seconds = 0;
-};
-
-struct InsertStatement {
-  std::string table;                 // quoted where needed: "`my db`.t", see quote_identifier()
-  std::vector<std::string> columns;  // unquoted names; empty means all
-  Settings settings;                 // written into the statement itself
-  std::string format = "Native";
 };
 
 /// An INSERT in the words of somebody else, up to and without its FORMAT clause.
@@ -80,12 +57,6 @@ struct InsertText {
   QueryParameters parameters;
 };
 
-struct InsertResult {
-  uint64_t rows_written = 0;   // into the table and all its materialized views' targets
-  uint64_t bytes_written = 0;  // likewise
-  double elapsed_seconds = 0;
-};
-
 /// What a statement does, as decided by the engine's own parser without running it.
 struct StatementClass {
   enum class Kind { kReadOnly, kWrites, kWritesGlobal, kControl, kUnparsable };
@@ -93,18 +64,15 @@ struct StatementClass {
   uint32_t statements = 0;
 };
 
-/// One chunk of a streamed result; an error stops the query and is returned to the caller.
-using ChunkSink = std::function<Result<void>(std::string_view chunk)>;
-
 class Connection;
 
-class Engine {
+class Engine final : public ClickHouse {
  public:
   /// Loads the library, opens the store and the first connection. kNotFound: no library, with the
   /// places searched; kUnsupported: another version; kAlreadyExists: an engine is open here.
   static Result<std::unique_ptr<Engine>> open(EngineOptions options);
 
-  ~Engine();
+  ~Engine() override;
   Engine(const Engine&) = delete;
   Engine& operator=(const Engine&) = delete;
 
@@ -114,24 +82,28 @@ class Engine {
   /// Everything acknowledged is already on disk: a process that ends without close() loses nothing.
   Result<void> close();
 
-  /// Runs one statement and returns the whole result. `settings` hold for this statement only.
   Result<QueryResult> query(std::string_view sql, std::string_view format = "TabSeparated",
-                            const Settings& settings = {});
+                            const Settings& settings = {}) override;
 
-  /// Runs a SELECT and hands the result over in chunks (a whole number of blocks each) as they are
-  /// made; memory stays bounded. For formats without a frame around the rows (Native, RowBinary,
-  /// TabSeparated, CSV, JSONEachRow): a header would come with every chunk. Other statements than
-  /// SELECT fail with kInvalidArgument (code 36): use query().
+  /// A chunk is a whole number of blocks; a format with a header would have it in every chunk.
+  /// Other statements than SELECT fail with kInvalidArgument (code 36).
   Result<void> stream(std::string_view sql, std::string_view format, const Settings& settings,
-                      const ChunkSink& on_chunk);
+                      const ChunkSink& on_chunk) override;
+  /// Reading statements stream; others run to their end first.
+  Result<void> answer(std::string_view sql, std::string_view format, const Settings& settings,
+                      const ChunkSink& on_chunk) override;
 
-  /// Sends `chunks`, one after the other, as the data of one INSERT. When it returns, the rows are
-  /// in the table as durable as the table's settings say. On error nothing, or some partitions or
-  /// some views of the block may have landed. The data go over in pieces, a chunk in one or more;
-  /// `between_chunks` runs before every piece but the first.
+  /// The data go over in pieces, a chunk in one or more; `between_chunks` runs before every piece
+  /// but the first.
   Result<InsertResult> insert(const InsertStatement& statement,
                               std::span<const std::string_view> chunks,
-                              const std::function<void()>& between_chunks = {});
+                              const std::function<void()>& between_chunks = {}) override;
+
+  Result<std::unique_ptr<Session>> open_session() override;
+  /// What runs here ends with its caller and with this process.
+  [[nodiscard]] bool may_run_on() const override { return false; }
+  Result<bool> is_inserting(std::string_view token) override;
+  Result<void> sync_tokens(const std::string& table_directory) override;
 
   /// A connection for one user only: SET, USE and temporary tables of a session stay on it. Its
   /// destructor gives it back. Keep it shorter than the engine lives.
@@ -145,8 +117,8 @@ class Engine {
   Result<void> kill(std::string_view tag);
 
   [[nodiscard]] const std::string& path() const;
-  /// "26.7.2.1", as SELECT version() says.
-  [[nodiscard]] const std::string& version() const;
+  [[nodiscard]] size_t replicas() const override { return 1; }
+  [[nodiscard]] const std::string& version() const override;
 
  private:
   friend class Connection;
@@ -186,10 +158,5 @@ class Connection {
   Engine::State* engine_;
   Slot* slot_;
 };
-
-/// `name` in backticks, with ClickHouse's escapes.
-[[nodiscard]] std::string quote_identifier(std::string_view name);
-/// 'text' with ClickHouse's escapes.
-[[nodiscard]] std::string quote_string(std::string_view text);
 
 }  // namespace freshet::warehouse

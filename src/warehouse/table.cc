@@ -12,8 +12,8 @@ namespace {
 
 constexpr size_t kViewTargetsMax = 1'000;
 
-Result<std::vector<NativeBlock>> select(Engine& engine, const std::string& sql) {
-  FRESHET_ASSIGN(const QueryResult result, engine.query(sql, "Native"));
+Result<std::vector<NativeBlock>> select(ClickHouse& clickhouse, const std::string& sql) {
+  FRESHET_ASSIGN(const QueryResult result, clickhouse.query(sql, "Native"));
   return decode_native(result.bytes);
 }
 
@@ -45,13 +45,13 @@ std::string first_engine_argument(const std::vector<SqlToken>& tokens) {
   return tokens[2].name();
 }
 
-Result<std::vector<TableColumn>> describe_columns(Engine& engine, const TableName& name) {
-  FRESHET_ASSIGN(
-      const std::vector<NativeBlock> blocks,
-      select(engine, fmt::format("SELECT name, type, toString(default_kind), default_expression "
-                                 "FROM system.columns WHERE database = {} AND table = {} "
-                                 "ORDER BY position",
-                                 quote_string(name.database), quote_string(name.table))));
+Result<std::vector<TableColumn>> describe_columns(ClickHouse& clickhouse, const TableName& name) {
+  FRESHET_ASSIGN(const std::vector<NativeBlock> blocks,
+                 select(clickhouse,
+                        fmt::format("SELECT name, type, toString(default_kind), default_expression "
+                                    "FROM system.columns WHERE database = {} AND table = {} "
+                                    "ORDER BY position",
+                                    quote_string(name.database), quote_string(name.table))));
   std::vector<TableColumn> columns;
   for (const NativeBlock& block : blocks) {
     for (size_t row = 0; row < block.rows; ++row) {
@@ -69,10 +69,10 @@ Result<std::vector<TableColumn>> describe_columns(Engine& engine, const TableNam
   return columns;
 }
 
-Result<TableSafety> describe_safety(Engine& engine, const std::vector<Setting>& own) {
+Result<TableSafety> describe_safety(ClickHouse& clickhouse, const std::vector<Setting>& own) {
   TableSafety safety;
   FRESHET_ASSIGN(const std::vector<NativeBlock> defaults,
-                 select(engine,
+                 select(clickhouse,
                         "SELECT name, value FROM system.merge_tree_settings WHERE name IN "
                         "('non_replicated_deduplication_window', 'fsync_after_insert', "
                         "'fsync_part_directory', 'async_insert')"));
@@ -85,10 +85,10 @@ Result<TableSafety> describe_safety(Engine& engine, const std::vector<Setting>& 
   return safety;
 }
 
-Result<std::vector<ViewTarget>> views_of(Engine& engine, const TableName& source) {
+Result<std::vector<ViewTarget>> views_of(ClickHouse& clickhouse, const TableName& source) {
   FRESHET_ASSIGN(
       const std::vector<NativeBlock> blocks,
-      select(engine,
+      select(clickhouse,
              fmt::format("SELECT database, name, target_database, target_table FROM system.tables "
                          "WHERE engine = 'MaterializedView' AND (database, name) IN ("
                          "SELECT arrayJoin(arrayZip(dependencies_database, dependencies_table)) "
@@ -100,7 +100,7 @@ Result<std::vector<ViewTarget>> views_of(Engine& engine, const TableName& source
     for (size_t row = 0; row < block.rows; ++row) {
       const TableName view{block.strings(0)[row], block.strings(1)[row]};
       const TableName target{block.strings(2)[row], block.strings(3)[row]};
-      FRESHET_ASSIGN_CONTEXT(TableDescription description, describe_table(engine, target),
+      FRESHET_ASSIGN_CONTEXT(TableDescription description, describe_table(clickhouse, target),
                              "target of materialized view {}", view.display());
       views.push_back({.view = view, .source = source, .target = std::move(description)});
     }
@@ -149,13 +149,13 @@ std::vector<Setting> settings_clause(std::string_view engine_full) {
   return settings;
 }
 
-Result<TableDescription> describe_table(Engine& engine, const TableName& name) {
+Result<TableDescription> describe_table(ClickHouse& clickhouse, const TableName& name) {
   FRESHET_ASSIGN(
       const std::vector<NativeBlock> blocks,
-      select(engine, fmt::format("SELECT engine, engine_full, sorting_key, partition_key, "
-                                 "primary_key, data_paths[1] FROM system.tables "
-                                 "WHERE database = {} AND name = {}",
-                                 quote_string(name.database), quote_string(name.table))));
+      select(clickhouse, fmt::format("SELECT engine, engine_full, sorting_key, partition_key, "
+                                     "primary_key, data_paths[1] FROM system.tables "
+                                     "WHERE database = {} AND name = {}",
+                                     quote_string(name.database), quote_string(name.table))));
   if (blocks.empty() || blocks[0].rows == 0) {
     return fail(Errc::kNotFound, "table {} does not exist", name.display());
   }
@@ -174,20 +174,21 @@ Result<TableDescription> describe_table(Engine& engine, const TableName& name) {
     FRESHET_ASSIGN(const std::vector<SqlToken> tokens, tokenize_sql(table.engine_full));
     table.version_column = first_engine_argument(tokens);
   }
-  FRESHET_ASSIGN_CONTEXT(table.columns, describe_columns(engine, name), "table {}", name.display());
+  FRESHET_ASSIGN_CONTEXT(table.columns, describe_columns(clickhouse, name), "table {}",
+                         name.display());
   if (table.is_merge_tree()) {
-    FRESHET_ASSIGN(table.safety, describe_safety(engine, settings_clause(table.engine_full)));
+    FRESHET_ASSIGN(table.safety, describe_safety(clickhouse, settings_clause(table.engine_full)));
   }
   return table;
 }
 
-Result<std::vector<ViewTarget>> view_targets(Engine& engine, const TableName& table) {
+Result<std::vector<ViewTarget>> view_targets(ClickHouse& clickhouse, const TableName& table) {
   std::vector<ViewTarget> all;
   std::set<TableName> visited = {table};
   std::vector<TableName> frontier = {table};
   for (size_t next = 0; next < frontier.size(); ++next) {
     const TableName source = frontier[next];
-    FRESHET_ASSIGN(std::vector<ViewTarget> views, views_of(engine, source));
+    FRESHET_ASSIGN(std::vector<ViewTarget> views, views_of(clickhouse, source));
     for (ViewTarget& view : views) {
       if (all.size() == kViewTargetsMax) {
         return fail(Errc::kTooLarge, "table {} feeds more than {} materialized views",

@@ -9,7 +9,7 @@
 
 #include "base/error.h"
 #include "model/column_type.h"
-#include "warehouse/engine.h"
+#include "warehouse/clickhouse.h"
 
 namespace freshet::warehouse {
 
@@ -62,7 +62,7 @@ struct TableDescription {
 [[nodiscard]] Settings settings_clause(std::string_view engine_full);
 
 /// kNotFound if there is no such table.
-Result<TableDescription> describe_table(Engine& engine, const TableName& name);
+Result<TableDescription> describe_table(ClickHouse& clickhouse, const TableName& name);
 
 /// A materialized view that an INSERT into `source` feeds, and the table it writes to.
 struct ViewTarget {
@@ -72,6 +72,6 @@ struct ViewTarget {
 };
 
 /// Every materialized view that an INSERT into `table` reaches, views of views too, nearest first.
-Result<std::vector<ViewTarget>> view_targets(Engine& engine, const TableName& table);
+Result<std::vector<ViewTarget>> view_targets(ClickHouse& clickhouse, const TableName& table);
 
 }  // namespace freshet::warehouse
