@@ -372,9 +372,12 @@ void ClickHouseServer::State::Statement::limit() {
 }
 
 bool ClickHouseServer::State::Statement::can_stream() const {
+  const auto frames = [this](std::string_view name) {
+    const auto own = std::ranges::find(request_.settings, name, &warehouse::Setting::name);
+    return own != request_.settings.end() ? own->value != "0" : sets(name);
+  };
   return statement_.kind == Kind::kSelect && !request_.whole_reply && !statement_.frames_rows &&
-         can_be_streamed(format_) &&
-         std::ranges::none_of(kFramingSettings, [this](auto name) { return sets(name); });
+         can_be_streamed(format_) && std::ranges::none_of(kFramingSettings, frames);
 }
 
 Result<io::HttpResponse> ClickHouseServer::State::Statement::prepare() {
