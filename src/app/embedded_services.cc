@@ -8,6 +8,7 @@
 #include <future>
 #include <system_error>
 
+#include "app/external_clickhouse.h"
 #include "base/check.h"
 #include "base/crc32c.h"
 #include "io/file.h"
@@ -36,8 +37,8 @@ Result<std::filesystem::path> make_data_dir(const std::filesystem::path& wanted)
 
 using ClickHousePort = std::optional<config::ClickHousePortSettings>;
 
-Result<std::unique_ptr<warehouse::Engine>> open_warehouse(const std::filesystem::path& data_dir,
-                                                          const ClickHousePort& port) {
+Result<std::unique_ptr<warehouse::Engine>> open_engine(const std::filesystem::path& data_dir,
+                                                       const ClickHousePort& port) {
   warehouse::EngineOptions options{.path = (data_dir / "warehouse").string()};
   if (port && port->http) {
     options.connections += port->statements + port->sessions;
@@ -112,25 +113,27 @@ Result<std::unique_ptr<EmbeddedServices>> EmbeddedServices::start(const ServiceO
   std::unique_ptr<EmbeddedServices> services(
       new EmbeddedServices(std::move(data_dir), std::move(lock)));
   services->clickhouse_port_ = options.clickhouse;
+  services->external_clickhouse_ = options.external_clickhouse;
+  const bool embedded = options.warehouse && options.external_clickhouse.urls.empty();
   // The engine takes longest to start and needs nothing of the log.
   std::future<Result<std::unique_ptr<warehouse::Engine>>> engine;
-  if (options.warehouse) {
-    engine =
-        std::async(std::launch::async, open_warehouse, services->data_dir_, options.clickhouse);
+  if (embedded) {
+    engine = std::async(std::launch::async, open_engine, services->data_dir_, options.clickhouse);
   }
   if (options.log) {
     auto log = services->start_log(options);
     if (!log) {
       // The engine closes before its directory is given up.
-      if (options.warehouse) {
-        if (auto opened = engine.get()) services->warehouse_ = std::move(*opened);
+      if (embedded) {
+        if (auto opened = engine.get()) services->engine_ = std::move(*opened);
       }
       return std::unexpected(std::move(log).error().with_context("log"));
     }
   }
-  if (options.warehouse) {
-    FRESHET_ASSIGN(services->warehouse_, engine.get());
+  if (embedded) {
+    FRESHET_ASSIGN(services->engine_, engine.get());
   }
+  if (options.warehouse) FRESHET_TRY(services->ensure_warehouse());
   return services;
 }
 
@@ -169,21 +172,29 @@ std::string EmbeddedServices::kafka_address() const {
 
 Result<void> EmbeddedServices::ensure_warehouse() {
   const std::lock_guard lock(warehouse_mutex_);
-  if (warehouse_ == nullptr) {
-    FRESHET_ASSIGN(warehouse_, open_warehouse(data_dir_, clickhouse_port_));
+  if (engine_ != nullptr || elsewhere_ != nullptr) return {};
+  if (external_clickhouse_.urls.empty()) {
+    FRESHET_ASSIGN(engine_, open_engine(data_dir_, clickhouse_port_));
+  } else {
+    FRESHET_ASSIGN(elsewhere_, open_clickhouse(external_clickhouse_));
   }
   return {};
 }
 
-warehouse::Engine& EmbeddedServices::warehouse() {
-  FRESHET_CHECK(warehouse_ != nullptr);
-  return *warehouse_;
+warehouse::ClickHouse& EmbeddedServices::warehouse() {
+  if (elsewhere_ != nullptr) return *elsewhere_;
+  return engine();
+}
+
+warehouse::Engine& EmbeddedServices::engine() {
+  FRESHET_CHECK(engine_ != nullptr);
+  return *engine_;
 }
 
 Result<void> EmbeddedServices::stop() {
   Result<void> first;
   const std::lock_guard lock(warehouse_mutex_);
-  if (warehouse_ != nullptr) first = warehouse_->close();
+  if (engine_ != nullptr) first = engine_->close();
   if (log_ != nullptr) {
     auto stopped = log_->stop();
     if (first && !stopped) first = std::move(stopped);

@@ -1,6 +1,6 @@
 // The services of one data directory: the log (a broker in this process, or a connection to a Kafka
-// that runs elsewhere) and the warehouse (engine), with the lock that keeps every other process
-// out.
+// that runs elsewhere) and the warehouse (the engine of this process, or a ClickHouse that runs
+// elsewhere), with the lock that keeps every other process out.
 //
 //   <data dir>/lock        pid of the holder
 //   <data dir>/log/        broker
@@ -26,6 +26,7 @@
 #include "io/file.h"
 #include "observe/metrics.h"
 #include "warehouse/engine.h"
+#include "warehouse/http_clickhouse.h"
 
 namespace freshet::app {
 
@@ -37,7 +38,8 @@ struct ServiceOptions {
   /// With a port for ClickHouse clients the engine refuses what reaches outside the store, and has
   /// connections for those who ask.
   std::optional<config::ClickHousePortSettings> clickhouse;
-  uint16_t kafka_port = 9092;  // 0 takes a free one
+  config::ExternalClickHouseSettings external_clickhouse;  // with urls: no engine is opened
+  uint16_t kafka_port = 9092;                              // 0 takes a free one
   config::KafkaListenerSettings kafka;
   config::ExternalKafkaSettings external_kafka;  // with a bootstrap: no broker is started
 };
@@ -51,7 +53,8 @@ class EmbeddedServices {
   EmbeddedServices& operator=(const EmbeddedServices&) = delete;
 
   [[nodiscard]] const std::filesystem::path& data_dir() const { return data_dir_; }
-  /// Opens the engine unless it is open: a platform that only has topics starts without it.
+  /// Opens the engine, or asks the ClickHouse elsewhere who it is, unless that is done: a platform
+  /// that only has topics starts without it.
   Result<void> ensure_warehouse();
   /// Only what was asked for in start(), or ensured.
   [[nodiscard]] broker::Broker& log();
@@ -59,7 +62,9 @@ class EmbeddedServices {
   [[nodiscard]] LogService& log_service();
   /// "127.0.0.1:9092": where programs of this machine reach the log.
   [[nodiscard]] std::string kafka_address() const;
-  [[nodiscard]] warehouse::Engine& warehouse();
+  [[nodiscard]] warehouse::ClickHouse& warehouse();
+  /// The engine of this process, which there is none of if the warehouse runs elsewhere.
+  [[nodiscard]] warehouse::Engine& engine();
   [[nodiscard]] MetricRegistry& metrics() { return metrics_; }
   [[nodiscard]] Clock& clock() { return SystemClock::instance(); }
 
@@ -72,6 +77,7 @@ class EmbeddedServices {
 
   std::filesystem::path data_dir_;
   std::optional<config::ClickHousePortSettings> clickhouse_port_;
+  config::ExternalClickHouseSettings external_clickhouse_;
   std::string kafka_host_;
   std::string kafka_bootstrap_;  // of an external Kafka
   io::DirectoryLock lock_;
@@ -79,7 +85,8 @@ class EmbeddedServices {
   std::unique_ptr<broker::Broker> log_;  // none: external
   std::unique_ptr<LogService> log_service_;
   std::mutex warehouse_mutex_;  // held while it opens and closes
-  std::unique_ptr<warehouse::Engine> warehouse_;
+  std::unique_ptr<warehouse::Engine> engine_;
+  std::unique_ptr<warehouse::HttpClickHouse> elsewhere_;
 };
 
 }  // namespace freshet::app

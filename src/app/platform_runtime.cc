@@ -16,7 +16,7 @@ namespace {
 
 const Logger logger("app");
 
-Result<void> apply_tables(const config::Platform& platform, warehouse::Engine& engine) {
+Result<void> apply_tables(const config::Platform& platform, warehouse::ClickHouse& clickhouse) {
   // Statements with the same provenance rule go together, so that mismatches of all of them come in
   // one message; the order of the file is kept.
   std::vector<std::string> statements;
@@ -25,7 +25,7 @@ Result<void> apply_tables(const config::Platform& platform, warehouse::Engine& e
     const bool last = i + 1 == platform.tables.size();
     if (last || platform.tables[i + 1].provenance != platform.tables[i].provenance) {
       FRESHET_ASSIGN(const auto outcomes,
-                     warehouse::apply_tables(engine, statements,
+                     warehouse::apply_tables(clickhouse, statements,
                                              {.provenance = platform.tables[i].provenance}));
       for (const auto& outcome : outcomes) {
         if (outcome.created) logger.info("table created", kv("table", outcome.name.display()));
@@ -37,8 +37,8 @@ Result<void> apply_tables(const config::Platform& platform, warehouse::Engine& e
 }
 
 Result<std::unique_ptr<pipeline::RangeSink>> open_sink(const config::PipelineSettings& settings,
-                                                       warehouse::Engine& engine) {
-  FRESHET_ASSIGN_CONTEXT(auto table, sink::ClickHouseSink::open(engine, settings.table),
+                                                       warehouse::ClickHouse& clickhouse) {
+  FRESHET_ASSIGN_CONTEXT(auto table, sink::ClickHouseSink::open(clickhouse, settings.table),
                          "pipeline {}", settings.name);
   if (!table->proof().by_provenance) {
     logger.warn("ranges of this pipeline cannot be proven", kv("pipeline", settings.name),

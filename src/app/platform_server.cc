@@ -9,7 +9,6 @@
 #include "api/metrics_routes.h"
 #include "app/listing.h"
 #include "app/mending.h"
-#include "app/warehouse_query.h"
 #include "io/http_server.h"
 #include "io/io_threads.h"
 #include "io/worker_pool.h"
@@ -70,7 +69,7 @@ class PlatformServer::State {
             threads, services.metrics(),
             [this]() -> Result<warehouse::Engine*> {
               FRESHET_TRY(this->services.ensure_warehouse());
-              return &this->services.warehouse();
+              return &this->services.engine();
             },
             port_options(port)) {}
 
@@ -123,9 +122,9 @@ api::ControlHandlers PlatformServer::State::handlers() {
             FRESHET_TRY(services.ensure_warehouse());
             warehouse::Settings settings;
             for (const auto& [name, value] : request.settings) settings.push_back({name, value});
-            return run_query(services.warehouse(), request.sql,
-                             request.format.empty() ? "TabSeparated" : request.format, settings,
-                             [&out](std::string_view chunk) { return out.write(chunk); });
+            return services.warehouse().answer(
+                request.sql, request.format.empty() ? "TabSeparated" : request.format, settings,
+                [&out](std::string_view chunk) { return out.write(chunk); });
           },
           .status = [this]() -> Result<std::string> { return status_json(); },
           .pipelines = [this]() -> Result<std::string> {

@@ -1,5 +1,6 @@
-// Where `freshet sql` asks: a platform that runs in another process, or the warehouse of a data
-// directory that nobody uses, opened for as long as the command runs.
+// Where `freshet sql` asks: a platform that runs in another process, the ClickHouse elsewhere that
+// a platform file names, or the warehouse of a data directory that nobody uses, opened for as long
+// as the command runs.
 #pragma once
 
 #include <functional>
@@ -30,6 +31,7 @@ class QueryTarget {
   QueryTarget() = default;
   std::optional<RunningPlatform> running_;
   std::unique_ptr<EmbeddedServices> services_;
+  std::unique_ptr<warehouse::HttpClickHouse> elsewhere_;
 };
 
 }  // namespace freshet::app

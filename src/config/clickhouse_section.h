@@ -1,4 +1,5 @@
-// The keys of `services.clickhouse`: the HTTP port of the embedded engine, who may ask, and limits.
+// The keys of `services.clickhouse`: the HTTP port of the embedded engine, who may ask, and limits;
+// or where another ClickHouse is and who we are there.
 // Used by platform_schema.cc.
 #pragma once
 

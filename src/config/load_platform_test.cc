@@ -166,7 +166,16 @@ TEST(LoadPlatform, explains_each_kind_of_mistake) {
       {"schemas: {}", "2:1: error: schemas: not supported yet"},
       {"services: { registry: embedded }", "2:13: error: services.registry: not supported yet"},
       {"services: { clickhouse: embeded }", "'embeded' found; expected clickhouse: embedded"},
-      {"services: { clickhouse: { url: http://x } }", "an external service is not supported yet"},
+      {"services: { clickhouse: { user: app } }", "no url given"},
+      {"services: { clickhouse: { url: x } }", "does not fit; expected url"},
+      {"services: { clickhouse: { url: \"http://a:b@x\" } }", "by the keys user and password"},
+      {"services: { clickhouse: { url: http://x, urls: [http://y] } }", "url is given too"},
+      {"services: { clickhouse: { url: http://x, tls: { ca: a.pem } } }",
+       "no url begins with https"},
+      {"services: { clickhouse: { url: https://x, tls: { key: a.pem } } }", "belong together"},
+      {"services: { clickhouse: { url: http://x, embedded: {} } }", "embedded stands alone"},
+      {"services: { clickhouse: { url: http://x, usr: app } }", "did you mean 'user'?"},
+      {"services: { clickhouse: { url: http://x, cluster: main } }", "not supported yet"},
       {"services: { clickhouse: { embedded: { htp: true } } }", "did you mean 'http'?"},
       {"services: { clickhouse: { embedded: { statement_time: 2h } } }",
        "statement_time 2h is over statement_time_max 1h"},
@@ -295,6 +304,45 @@ TEST(LoadPlatform, reads_the_listener_of_the_embedded_broker) {
   EXPECT_EQ(kafka.group_members, 9U);
   EXPECT_EQ(kafka.session_timeout_min, std::chrono::seconds(1));
   EXPECT_EQ(kafka.session_timeout_max, std::chrono::hours(1));
+}
+
+TEST(LoadPlatform, reads_where_another_clickhouse_is) {
+  const auto loaded = load(R"(
+platform: elsewhere
+services:
+  clickhouse:
+    urls: ["https://ch1", "https://ch2:9443/proxy/"]
+    user: app
+    password: ${CH_PASSWORD}
+    tls: { ca: tls/ca.pem, certificate: tls/app.pem, key: /etc/app.key, check_certificate: false }
+    compression: zstd
+    connect_timeout: 1s
+    timeout: 10m
+)",
+                           {{"CH_PASSWORD", "s3cret"}});
+  ASSERT_EQ(loaded.problems.to_string(), "");
+  const ExternalClickHouseSettings& clickhouse = loaded.platform.external_clickhouse;
+  EXPECT_THAT(clickhouse.urls, ElementsAre("https://ch1:8443", "https://ch2:9443/proxy"));
+  EXPECT_EQ(clickhouse.user, "app");
+  EXPECT_EQ(clickhouse.password.reveal(), "s3cret");
+  EXPECT_EQ(clickhouse.ca, "/data/tls/ca.pem");
+  EXPECT_EQ(clickhouse.certificate, "/data/tls/app.pem");
+  EXPECT_EQ(clickhouse.key, "/etc/app.key");
+  EXPECT_FALSE(clickhouse.check_certificate);
+  EXPECT_EQ(clickhouse.compression, ClickHouseCompression::kZstd);
+  EXPECT_EQ(clickhouse.connect_timeout, std::chrono::seconds(1));
+  EXPECT_EQ(clickhouse.timeout, std::chrono::minutes(10));
+  const auto plain = load("platform: p\nservices: { clickhouse: { url: http://ch } }");
+  EXPECT_EQ(plain.problems.to_string(), "");
+  EXPECT_THAT(plain.platform.external_clickhouse.urls, ElementsAre("http://ch:8123"));
+}
+
+TEST(LoadPlatform, warns_of_a_password_that_goes_over_the_network_as_it_is) {
+  const std::string bare = "platform: p\nservices: { clickhouse: { password: x, url: ";
+  EXPECT_THAT(problems_of(bare + "http://ch } }"),
+              HasSubstr("warning: services.clickhouse: the password"));
+  EXPECT_EQ(problems_of(bare + "http://127.0.0.1:8123 } }"), "");
+  EXPECT_EQ(problems_of(bare + "https://ch } }"), "");
 }
 
 std::string listener_problems(const std::string& embedded) {

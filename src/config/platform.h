@@ -147,6 +147,22 @@ struct ClickHousePortSettings {
   uint64_t result_rows = 1'000'000'000;
 };
 
+enum class ClickHouseCompression { kNone, kLz4, kZstd };
+
+/// `services.clickhouse` with url or urls: a ClickHouse that runs elsewhere.
+struct ExternalClickHouseSettings {
+  std::vector<std::string> urls;  // replicas of the same data; empty: the embedded engine
+  std::string user = "default";
+  Secret password;
+  std::string ca;  // who may have signed the server's certificate; empty: the system's list
+  std::string certificate;  // ours; empty: none is shown
+  std::string key;
+  bool check_certificate = true;
+  ClickHouseCompression compression = ClickHouseCompression::kLz4;
+  std::chrono::milliseconds connect_timeout{5'000};
+  std::chrono::milliseconds timeout{120'000};
+};
+
 /// `services.kafka.embedded`: the embedded broker's listener.
 struct KafkaListenerSettings {
   std::string host = "127.0.0.1";
@@ -207,8 +223,9 @@ struct Platform {
   KafkaListenerSettings kafka;
   ClickHousePortSettings clickhouse;
   ExternalKafkaSettings external_kafka;
-  std::filesystem::path file;         // as given; empty when loaded from text
-  std::vector<TopicSettings> topics;  // declared ones first, then those only named
+  ExternalClickHouseSettings external_clickhouse;  // with urls: instead of the embedded engine
+  std::filesystem::path file;                      // as given; empty when loaded from text
+  std::vector<TopicSettings> topics;               // declared ones first, then those only named
   std::vector<TableSettings> tables;
   std::vector<SourceSettings> sources;
   std::vector<PipelineSettings> pipelines;

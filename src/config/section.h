@@ -221,7 +221,11 @@ class Section {
   [[nodiscard]] std::shared_ptr<const SectionInfo> info() const { return info_; }
 
   void read(const Place& place, T& into) const {
-    if (!detail::check_keys(place, *info_)) return;
+    if (detail::check_keys(place, *info_)) read_known(place, into);
+  }
+
+  /// For keys that stand in a map among those of another section, which has judged them all.
+  void read_known(const Place& place, T& into) const {
     for (const auto& [name, read] : readers_) {
       const Node* value = place.node().find(name);
       if (value != nullptr && read) read(place.below(name, *value), into);

@@ -127,9 +127,9 @@ class Platform:
     def value(self, query):
         return self.sql(query)[0][0]
 
-    def verify(self, *arguments, status=0):
+    def verify(self, *arguments, status=0, env=None):
         out = self.command("verify", *arguments, "--file", self.file, "--output", "json", status=status,
-                           timeout=120).stdout
+                           env=env, timeout=120).stdout
         return json.loads(out)
 
     def pipeline(self, name):

@@ -205,7 +205,7 @@ Result<PhaseResult> IngestBench::ceiling() {
       rows += block.rows;
       bytes.emplace_back(block.bytes);
     }
-    FRESHET_ASSIGN(const auto measured, warehouse::measure_insert_ceiling(services_.warehouse(),
+    FRESHET_ASSIGN(const auto measured, warehouse::measure_insert_ceiling(services_.engine(),
                                                                           statement, bytes, rows));
     result.events += measured.rows;
     result.cost.seconds += measured.seconds;

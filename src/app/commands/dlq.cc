@@ -146,6 +146,7 @@ Result<std::string> replay_from_disk(const DlqArguments& arguments,
   FRESHET_ASSIGN(auto services,
                  EmbeddedServices::start({.data_dir = arguments.platform->data_dir_or_default(),
                                           .listen = false,
+                                          .external_clickhouse = platform.external_clickhouse,
                                           .external_kafka = platform.external_kafka}));
   FRESHET_ASSIGN(const auto report, replay_pipeline(platform, arguments.pipeline, *services, filter,
                                                     arguments.dry_run));

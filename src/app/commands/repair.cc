@@ -34,6 +34,7 @@ Result<std::string> repair_from_disk(const RepairArguments& arguments,
   FRESHET_ASSIGN(auto services,
                  EmbeddedServices::start({.data_dir = arguments.platform->data_dir_or_default(),
                                           .listen = false,
+                                          .external_clickhouse = platform.external_clickhouse,
                                           .external_kafka = platform.external_kafka}));
   FRESHET_TRY(ensure_topics(platform, services->log_service()));
   FRESHET_ASSIGN(const auto reports,

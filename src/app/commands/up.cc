@@ -9,6 +9,7 @@
 
 #include "app/command_tree.h"
 #include "app/commands/commands.h"
+#include "app/external_clickhouse.h"
 #include "app/log_service.h"
 #include "app/platform_file.h"
 #include "app/platform_runtime.h"
@@ -19,7 +20,6 @@
 #include "app/source_factory.h"
 #include "app/stop_signal.h"
 #include "app/verdict_report.h"
-#include "app/warehouse_query.h"
 #include "base/clock_jump.h"
 
 namespace freshet::app {
@@ -87,13 +87,13 @@ void print_queries(EmbeddedServices& services, const std::filesystem::path& plat
   for (const auto& query : *queries) {
     std::printf("\n-- %s\n%s\n", query.title.c_str(), query.sql.c_str());
     std::fflush(stdout);
-    const auto answer =
-        run_query(services.warehouse(), query.sql, "PrettyCompactMonoBlock",
-                  {{"output_format_pretty_color", "0"}, {"output_format_pretty_row_numbers", "0"}},
-                  [](std::string_view chunk) -> Result<void> {
-                    std::fwrite(chunk.data(), 1, chunk.size(), stdout);
-                    return {};
-                  });
+    const auto answer = services.warehouse().answer(
+        query.sql, "PrettyCompactMonoBlock",
+        {{"output_format_pretty_color", "0"}, {"output_format_pretty_row_numbers", "0"}},
+        [](std::string_view chunk) -> Result<void> {
+          std::fwrite(chunk.data(), 1, chunk.size(), stdout);
+          return {};
+        });
     if (!answer) std::printf("%s\n", answer.error().message().c_str());
   }
 }
@@ -214,6 +214,23 @@ Result<void> wait_for_kafka(const config::ExternalKafkaSettings& kafka, StopSign
   }
 }
 
+/// A ClickHouse that is not there yet is waited for, as one that goes away later is. What only
+/// people can mend (a wrong password, say) is said by whoever connects next.
+Result<void> wait_for_clickhouse(const config::ExternalClickHouseSettings& clickhouse,
+                                 StopSignal& signal) {
+  constexpr std::chrono::seconds kPause{1};
+  bool told = false;
+  while (true) {
+    const auto there = open_clickhouse(clickhouse);
+    if (there || !is_retriable(there.error().code())) return {};
+    if (!std::exchange(told, true)) {
+      std::fprintf(stderr, "freshet: waiting for ClickHouse: %s\n",
+                   there.error().message().c_str());
+    }
+    if (signal.wait(kPause)) return fail(Errc::kCancelled, "stopped while waiting for ClickHouse");
+  }
+}
+
 Result<int> up(const UpArguments& arguments) {
   const auto began = steady_clock::now();
   StopSignal signal;  // before any thread
@@ -222,14 +239,23 @@ Result<int> up(const UpArguments& arguments) {
   if (!platform.external_kafka.bootstrap.empty() && !arguments.until_done) {
     FRESHET_TRY(wait_for_kafka(platform.external_kafka, signal));
   }
+  const bool elsewhere = !platform.external_clickhouse.urls.empty();
+  if (elsewhere && needs_warehouse(platform) && !arguments.until_done) {
+    FRESHET_TRY(wait_for_clickhouse(platform.external_clickhouse, signal));
+  }
   FRESHET_ASSIGN(auto services,
                  EmbeddedServices::start({.data_dir = arguments.platform->data_dir_or_default(),
                                           .warehouse = needs_warehouse(platform),
                                           .clickhouse = platform.clickhouse,
+                                          .external_clickhouse = platform.external_clickhouse,
                                           .kafka_port = ports.kafka,
                                           .kafka = platform.kafka,
                                           .external_kafka = platform.external_kafka}));
-  FRESHET_ASSIGN(auto server, PlatformServer::start(*services, ports, platform.clickhouse));
+  config::ClickHousePortSettings port = platform.clickhouse;
+  port.http = port.http && !elsewhere;  // clients ask the other ClickHouse itself
+  const std::string address =
+      elsewhere ? clickhouse_address(platform.external_clickhouse) : std::string();
+  FRESHET_ASSIGN(auto server, PlatformServer::start(*services, ports, port));
   FRESHET_ASSIGN(auto runtime, PlatformRuntime::start(std::move(platform), *services));
   server->set_runtime(*runtime);
   std::fprintf(stderr,
@@ -238,7 +264,7 @@ Result<int> up(const UpArguments& arguments) {
                runtime->platform().name.c_str(),
                std::chrono::duration<double>(steady_clock::now() - began).count(),
                services->kafka_address().c_str(), server->api_port(), services->data_dir().c_str(),
-               server->clickhouse_address().c_str());
+               elsewhere ? address.c_str() : server->clickhouse_address().c_str());
   const Result<int> status = UpRun(arguments, *services, *server, *runtime, signal).run();
   server->stop();  // before the runtime that it answers from goes
   return status;

@@ -33,6 +33,7 @@ Result<std::vector<pipeline::PipelineVerdict>> verify_from_disk(
   FRESHET_ASSIGN(auto services,
                  EmbeddedServices::start({.data_dir = arguments.platform->data_dir_or_default(),
                                           .listen = false,
+                                          .external_clickhouse = platform.external_clickhouse,
                                           .external_kafka = platform.external_kafka}));
   std::vector<pipeline::PipelineVerdict> verdicts;
   for (const auto* settings : selected) {
