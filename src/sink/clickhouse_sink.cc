@@ -186,7 +186,10 @@ std::shared_ptr<ViewScreen> ClickHouseSink::State::screen_of(bool anew) {
   if (screen_made && !anew) return views_screen;
   screen_made = true;
   views_screen.reset();
-  auto made = ViewScreen::create(engine, plan);
+  // Of somebody else's server the copies would be databases that nobody asked for, shared by all
+  // who write there.
+  if (clickhouse.may_run_on()) return nullptr;
+  auto made = ViewScreen::create(clickhouse, plan);
   if (made) {
     views_screen = std::move(*made);
   } else {
@@ -342,7 +345,7 @@ Result<size_t> ClickHouseSink::remove_copies(const TopicPartition& tp,
   if (!state_->plan.proof.by_provenance) {
     return fail(Errc::kUnsupported, "{}", state_->plan.proof.reason);
   }
-  return sink::remove_copies(state_->engine, state_->plan.table.name, tp, offsets);
+  return sink::remove_copies(state_->clickhouse, state_->plan.table.name, tp, offsets);
 }
 
 Result<void> ClickHouseSink::State::look_at_blocks() {

@@ -27,16 +27,16 @@ std::string rows_of(const TopicPartition& tp, std::span<const Offset> offsets) {
 
 }  // namespace
 
-Result<size_t> remove_copies(warehouse::Engine& engine, const warehouse::TableName& table,
+Result<size_t> remove_copies(warehouse::ClickHouse& clickhouse, const warehouse::TableName& table,
                              const TopicPartition& tp, std::span<const Offset> offsets) {
   FRESHET_CHECK_LE(offsets.size(), kCopyOffsetsMax);
   if (offsets.empty()) return size_t{0};
   const std::string rows = rows_of(tp, offsets);
   FRESHET_ASSIGN(const auto found,
-                 engine.query(fmt::format("SELECT _offset, CAST(_part, 'String'), _part_offset "
-                                          "FROM {} WHERE {} ORDER BY 1, 2, 3",
-                                          table.quoted(), rows),
-                              "Native", long_statement()));
+                 clickhouse.query(fmt::format("SELECT _offset, CAST(_part, 'String'), _part_offset "
+                                              "FROM {} WHERE {} ORDER BY 1, 2, 3",
+                                              table.quoted(), rows),
+                                  "Native", long_statement()));
   FRESHET_ASSIGN(const auto blocks, warehouse::decode_native(found.bytes));
   std::string copies;
   size_t count = 0;
@@ -56,10 +56,11 @@ Result<size_t> remove_copies(warehouse::Engine& engine, const warehouse::TableNa
   if (count == 0) return size_t{0};
   auto settings = long_statement();
   settings.push_back({"mutations_sync", "2"});
-  FRESHET_TRY(engine.query(fmt::format("ALTER TABLE {} DELETE WHERE {} AND (_part, _part_offset) "
-                                       "IN ({})",
-                                       table.quoted(), rows, copies),
-                           "Null", settings));
+  FRESHET_TRY(
+      clickhouse.query(fmt::format("ALTER TABLE {} DELETE WHERE {} AND (_part, _part_offset) "
+                                   "IN ({})",
+                                   table.quoted(), rows, copies),
+                       "Null", settings));
   return count;
 }
 

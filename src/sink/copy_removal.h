@@ -10,7 +10,7 @@
 
 #include "base/error.h"
 #include "model/offset.h"
-#include "warehouse/engine.h"
+#include "warehouse/clickhouse.h"
 #include "warehouse/table.h"
 
 namespace freshet::sink {
@@ -20,7 +20,7 @@ inline constexpr size_t kCopyOffsetsMax = 10'000;
 
 /// Leaves the first row of each offset; returns how many others there were. They are gone when it
 /// returns, as durably as the engine's merges are, unless the table was rearranged meanwhile.
-Result<size_t> remove_copies(warehouse::Engine& engine, const warehouse::TableName& table,
+Result<size_t> remove_copies(warehouse::ClickHouse& clickhouse, const warehouse::TableName& table,
                              const TopicPartition& tp, std::span<const Offset> offsets);
 
 }  // namespace freshet::sink

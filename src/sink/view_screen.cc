@@ -25,9 +25,9 @@ void replace_all(std::string& text, std::string_view from, std::string_view to) 
 
 }  // namespace
 
-Result<std::unique_ptr<ViewScreen>> ViewScreen::create(warehouse::Engine& engine,
+Result<std::unique_ptr<ViewScreen>> ViewScreen::create(warehouse::ClickHouse& clickhouse,
                                                        const TablePlan& plan) {
-  std::unique_ptr<ViewScreen> screen(new ViewScreen(engine, plan));
+  std::unique_ptr<ViewScreen> screen(new ViewScreen(clickhouse, plan));
   FRESHET_TRY_CONTEXT(screen->make(), "copying the materialized views of table {}",
                       plan.table.name.display());
   return screen;
@@ -35,7 +35,8 @@ Result<std::unique_ptr<ViewScreen>> ViewScreen::create(warehouse::Engine& engine
 
 ViewScreen::~ViewScreen() {
   for (const auto& [original, copies] : databases_) {
-    if (auto gone = engine_.query("DROP DATABASE IF EXISTS " + copies + " SYNC", "Null"); !gone) {
+    if (auto gone = clickhouse_.query("DROP DATABASE IF EXISTS " + copies + " SYNC", "Null");
+        !gone) {
       logger.debug("copies of views could not be dropped", kv("database", copies),
                    kv("error", gone.error().message()));
     }
@@ -57,23 +58,24 @@ Result<void> ViewScreen::make() {
   for (const auto& database : databases) {
     const std::string copies = next_database();
     databases_[database] = copies;
-    FRESHET_TRY(engine_.query("DROP DATABASE IF EXISTS " + copies + " SYNC", "Null"));
-    FRESHET_TRY(engine_.query("CREATE DATABASE " + copies, "Null"));
+    FRESHET_TRY(clickhouse_.query("DROP DATABASE IF EXISTS " + copies + " SYNC", "Null"));
+    FRESHET_TRY(clickhouse_.query("CREATE DATABASE " + copies, "Null"));
   }
   for (const auto& table : tables) FRESHET_TRY(copy_table(table));
   for (const auto& view : plan_.views) {
     FRESHET_ASSIGN(const std::string select, select_of(view.view));
     FRESHET_ASSIGN(const std::string copied, over_copies(select));
-    FRESHET_TRY(engine_.query(fmt::format("CREATE MATERIALIZED VIEW {} TO {} AS {}",
-                                          copy_of(view.view), copy_of(view.target.name), copied),
-                              "Null"));
+    FRESHET_TRY(
+        clickhouse_.query(fmt::format("CREATE MATERIALIZED VIEW {} TO {} AS {}", copy_of(view.view),
+                                      copy_of(view.target.name), copied),
+                          "Null"));
     selects_[view.view] = select;
   }
   return {};
 }
 
 Result<void> ViewScreen::copy_table(const warehouse::TableName& table) {
-  FRESHET_TRY(engine_.query(
+  FRESHET_TRY(clickhouse_.query(
       fmt::format("CREATE TABLE {} AS {} ENGINE = Null", copy_of(table), table.quoted()), "Null"));
   return {};
 }
@@ -81,7 +83,7 @@ Result<void> ViewScreen::copy_table(const warehouse::TableName& table) {
 Result<std::string> ViewScreen::select_of(const warehouse::TableName& view) {
   FRESHET_ASSIGN(
       const auto result,
-      engine_.query(
+      clickhouse_.query(
           fmt::format("SELECT as_select FROM system.tables WHERE database = {} AND "
                       "name = {}",
                       warehouse::quote_string(view.database), warehouse::quote_string(view.table)),
@@ -109,7 +111,7 @@ Result<std::string> ViewScreen::over_copies(const std::string& select) const {
 Result<void> ViewScreen::check(const warehouse::InsertStatement& like, std::string_view block) {
   warehouse::InsertStatement statement = like;
   statement.table = copy_of(plan_.table.name);
-  const auto passed = engine_.insert(statement, std::span(&block, 1));
+  const auto passed = clickhouse_.insert(statement, std::span(&block, 1));
   if (passed) return {};
   std::string message = passed.error().message();
   for (const auto& [original, copies] : databases_) replace_all(message, copies, original);

@@ -12,7 +12,7 @@
 // Not seen: what only writing a part evaluates (keys, TTL), and joined tables that change between
 // screening and landing. ClickHouseRangeSink::check_divisible() is there for those.
 //
-// Thread: any, several at a time. The Engine outlives it.
+// Thread: any, several at a time. The ClickHouse outlives it.
 #pragma once
 
 #include <map>
@@ -23,14 +23,14 @@
 
 #include "base/error.h"
 #include "sink/table_plan.h"
-#include "warehouse/engine.h"
+#include "warehouse/clickhouse.h"
 
 namespace freshet::sink {
 
 class ViewScreen {
  public:
   /// The plan outlives the screen.
-  static Result<std::unique_ptr<ViewScreen>> create(warehouse::Engine& engine,
+  static Result<std::unique_ptr<ViewScreen>> create(warehouse::ClickHouse& clickhouse,
                                                     const TablePlan& plan);
   ~ViewScreen();
   ViewScreen(const ViewScreen&) = delete;
@@ -43,14 +43,15 @@ class ViewScreen {
   Result<bool> is_stale();
 
  private:
-  ViewScreen(warehouse::Engine& engine, const TablePlan& plan) : engine_(engine), plan_(plan) {}
+  ViewScreen(warehouse::ClickHouse& clickhouse, const TablePlan& plan)
+      : clickhouse_(clickhouse), plan_(plan) {}
   Result<void> make();
   Result<void> copy_table(const warehouse::TableName& table);
   [[nodiscard]] std::string copy_of(const warehouse::TableName& table) const;
   Result<std::string> select_of(const warehouse::TableName& view);
   Result<std::string> over_copies(const std::string& select) const;
 
-  warehouse::Engine& engine_;
+  warehouse::ClickHouse& clickhouse_;
   const TablePlan& plan_;
   std::map<std::string, std::string> databases_;         // the original's, the copies'
   std::map<warehouse::TableName, std::string> selects_;  // of the views when they were copied
