@@ -90,6 +90,10 @@ struct ClickHouseSink::State {
   std::shared_ptr<ViewScreen> screen_of(bool anew);
   Result<void> send(const std::string& token, const EncodedBlock& block);
   Result<bool> token_may_be_forgotten(int64_t intent_time_ms);
+  Result<bool> replicas_may_forget(const warehouse::TableDescription& target,
+                                   int64_t intent_time_ms);
+  /// Another replica may have taken rows that this one has not fetched yet: makes it fetch them.
+  Result<void> catch_up(const warehouse::TableDescription& target);
   /// kUnavailable while an INSERT of the range runs without its sender.
   Result<void> expect_no_insert(const RangeWrite& write);
   /// Whether the whole block, sent under its token, completes what is missing, whatever else is on
@@ -289,7 +293,13 @@ Result<std::vector<RowVerdict>> ClickHouseSink::judge(const TopicPartition& tp,
   std::vector<RowVerdict> verdicts(offsets.size(), RowVerdict::kPresent);
   if (offsets.empty()) return verdicts;
   const auto [first, last] = std::ranges::minmax(offsets);
-  FRESHET_ASSIGN(const OffsetPresence there, probe(tp, {.first = first, .last = last}));
+  const OffsetRange span{.first = first, .last = last};
+  FRESHET_ASSIGN(OffsetPresence there, probe(tp, span));
+  if (state_->plan.table.is_replicated() &&
+      std::ranges::any_of(offsets, [&](Offset offset) { return !there.contains(offset); })) {
+    FRESHET_TRY(state_->catch_up(state_->plan.table));
+    FRESHET_ASSIGN(there, probe(tp, span));
+  }
   std::vector<size_t> absent;
   for (size_t row = 0; row < offsets.size(); ++row) {
     if (there.contains(offsets[row])) continue;
@@ -316,6 +326,7 @@ Result<std::vector<OriginSummary>> ClickHouseSink::origins() {
   if (!state_->plan.proof.by_provenance) {
     return fail(Errc::kUnsupported, "{}", state_->plan.proof.reason);
   }
+  FRESHET_TRY(state_->catch_up(state_->plan.table));
   FRESHET_ASSIGN(
       const warehouse::QueryResult result,
       state_->clickhouse.query(
@@ -352,6 +363,7 @@ Result<void> ClickHouseSink::State::look_at_blocks() {
   const std::lock_guard lock(blocks_mutex);
   looked_at = std::chrono::steady_clock::now();
   for (const warehouse::TableDescription* target : targets()) {
+    if (target->is_replicated()) continue;  // see replicas_may_forget()
     FRESHET_ASSIGN(
         const warehouse::QueryResult result,
         clickhouse.query(fmt::format("SELECT toUInt64(toUnixTimestamp(now())), "
@@ -386,13 +398,55 @@ Result<void> ClickHouseSink::State::look_at_blocks() {
 Result<bool> ClickHouseSink::State::token_may_be_forgotten(int64_t intent_time_ms) {
   if (intent_time_ms == 0) return false;
   FRESHET_TRY(look_at_blocks());
-  const std::lock_guard lock(blocks_mutex);
-  return std::ranges::any_of(targets(), [&](const warehouse::TableDescription* target) {
+  for (const warehouse::TableDescription* target : targets()) {
+    if (target->is_replicated()) {
+      FRESHET_ASSIGN(const bool forgotten, replicas_may_forget(*target, intent_time_ms));
+      if (forgotten) return true;
+      continue;
+    }
+    const std::lock_guard lock(blocks_mutex);
     const TargetBlocks& seen = blocks[target->name];
     const uint64_t landed = seen.history.landed_since(
         intent_time_ms / 1000 + clock_ahead_s - kClockSlackSeconds, seen.newest);
-    return landed >= target->safety.deduplication_window;
-  });
+    if (landed >= target->safety.deduplication_window) return true;
+  }
+  return false;
+}
+
+// Every block that has landed since lies in a part that is as young, with what was merged with it:
+// at least so many blocks as landed, whatever partition they are numbered in. Ages instead of
+// times, because the clocks are not the same.
+Result<bool> ClickHouseSink::State::replicas_may_forget(const warehouse::TableDescription& target,
+                                                        int64_t intent_time_ms) {
+  const int64_t now_ms = std::chrono::duration_cast<std::chrono::milliseconds>(
+                             std::chrono::system_clock::now().time_since_epoch())
+                             .count();
+  const int64_t age = std::max<int64_t>(0, (now_ms - intent_time_ms) / 1000) + kClockSlackSeconds;
+  if (std::cmp_greater_equal(age, target.safety.deduplication_seconds)) return true;
+  FRESHET_TRY(catch_up(target));
+  FRESHET_ASSIGN(const warehouse::QueryResult result,
+                 clickhouse.query(
+                     fmt::format("SELECT toUInt64(sum(max_block_number - min_block_number + 1)) "
+                                 "FROM system.parts WHERE active AND database = {} AND table = {} "
+                                 "AND modification_time >= now() - INTERVAL {} SECOND",
+                                 warehouse::quote_string(target.name.database),
+                                 warehouse::quote_string(target.name.table), age),
+                     "Native"));
+  FRESHET_ASSIGN(const std::vector<warehouse::NativeBlock> blocks,
+                 warehouse::decode_native(result.bytes));
+  uint64_t landed = 0;
+  for (const warehouse::NativeBlock& block : blocks) {
+    if (block.rows > 0) landed += block.u64(0)[0];
+  }
+  return landed >= target.safety.deduplication_window;
+}
+
+Result<void> ClickHouseSink::State::catch_up(const warehouse::TableDescription& target) {
+  if (!target.is_replicated()) return {};
+  FRESHET_TRY_CONTEXT(
+      clickhouse.query(fmt::format("SYSTEM SYNC REPLICA {} LIGHTWEIGHT", target.name.quoted())),
+      "table {}", target.name.display());
+  return {};
 }
 
 Result<void> ClickHouseSink::State::expect_no_insert(const RangeWrite& write) {

@@ -22,6 +22,9 @@ using warehouse::TableDescription;
 using warehouse::ViewTarget;
 
 constexpr uint64_t kWindowAdvised = 10'000;
+// Longer than a night in which nobody looks.
+constexpr uint64_t kWindowSecondsMin = 86'400;
+constexpr uint64_t kWindowSecondsAdvised = 604'800;
 constexpr size_t kDefaultBytesMax = size_t{1} << 20;
 
 struct ProvenanceColumn {
@@ -85,7 +88,7 @@ void check_target(const TableDescription& table, const std::string& role,
         name, table.engine));
     return;
   }
-  if (table.engine.starts_with("Replicated") || table.engine.starts_with("Shared")) {
+  if (table.engine.starts_with("Shared")) {
     problems.push_back(
         fmt::format("{} has engine {}, which is not supported yet", name, table.engine));
     return;
@@ -100,7 +103,12 @@ void check_target(const TableDescription& table, const std::string& role,
   };
   if (table.safety.deduplication_window == 0) {
     is_wrong("has no deduplication window");
-    add(fmt::format("non_replicated_deduplication_window = {}", kWindowAdvised));
+    add(fmt::format("{}replicated_deduplication_window = {}", table.is_replicated() ? "" : "non_",
+                    kWindowAdvised));
+  }
+  if (table.is_replicated() && table.safety.deduplication_seconds < kWindowSecondsMin) {
+    is_wrong(fmt::format("forgets inserts after {} s", table.safety.deduplication_seconds));
+    add(fmt::format("replicated_deduplication_window_seconds = {}", kWindowSecondsAdvised));
   }
   if (!table.safety.fsync_after_insert || !table.safety.fsync_part_directory) {
     is_wrong("does not fsync what is inserted");
@@ -312,7 +320,7 @@ void plan_proof(TablePlan& plan, const ClickHouseSinkOptions& options,
     if (options.require_provenance) problems.push_back(plan.proof.reason);
     return;
   }
-  if (plan.table.engine != "MergeTree" && !plan.table.is_replacing()) {
+  if (plan.table.local_engine() != "MergeTree" && !plan.table.is_replacing()) {
     plan.proof.reason = fmt::format(
         "table {} has engine {}, which rewrites rows when it merges, so they cannot be verified "
         "one by one; ranges rest on intent and token",
@@ -385,7 +393,7 @@ Result<TablePlan> plan_table(ClickHouse& clickhouse, const warehouse::TableName&
   plan.table = std::move(*table);
   FRESHET_ASSIGN(plan.views, view_targets(clickhouse, name));
   std::vector<std::string> problems = safety_problems(plan.table, plan.views);
-  if (clickhouse.replicas() > 1 && !plan.table.engine.starts_with("Replicated")) {
+  if (clickhouse.replicas() > 1 && !plan.table.is_replicated()) {
     problems.push_back(
         fmt::format("table {} has engine {}, so each of the {} urls has another one of its own: "
                     "give one url, or "

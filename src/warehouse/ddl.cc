@@ -49,6 +49,7 @@ struct Anatomy {
   size_t columns_end = 0;  // byte of the closing parenthesis of the column list; 0: no list
   std::set<std::string> columns;
   std::string engine;            // empty: none given
+  size_t engine_at = 0;          // where its name begins
   size_t settings_names_at = 0;  // byte after the word SETTINGS; 0: no such clause
   std::set<std::string> settings;
   size_t tail_at = 0;    // byte where a SETTINGS clause could be put
@@ -167,7 +168,10 @@ class AnatomyReader {
       } else if (token.is_word("ENGINE")) {
         size_t name = next_ + 1;
         if (name < tokens_.size() && tokens_[name].is_symbol('=')) ++name;
-        if (name < tokens_.size()) result_.engine = tokens_[name].name();
+        if (name < tokens_.size()) {
+          result_.engine = tokens_[name].name();
+          result_.engine_at = tokens_[name].at;
+        }
       } else if (token.is_word("SETTINGS") && result_.settings_names_at == 0) {
         result_.settings_names_at = token.end();
       } else if (result_.settings_names_at != 0 && token.is_name() && next_ + 1 < tokens_.size() &&
@@ -190,9 +194,10 @@ Result<Anatomy> read_anatomy(const std::string& text) {
   return AnatomyReader(tokens).read();
 }
 
+bool is_replicated(std::string_view engine) { return engine.starts_with("Replicated"); }
+
 bool has_deduplication(std::string_view engine) {
-  return engine.ends_with("MergeTree") && !engine.starts_with("Replicated") &&
-         !engine.starts_with("Shared");
+  return engine.ends_with("MergeTree") && !engine.starts_with("Shared");
 }
 
 // The statement with the provenance columns and settings that Freshet adds.
@@ -204,7 +209,13 @@ std::string with_additions(const std::string& text, const Anatomy& anatomy, bool
       if (anatomy.settings.contains(std::string(name))) return;
       settings += fmt::format("{}{} = {}", settings.empty() ? "" : ", ", name, value);
     };
-    add("non_replicated_deduplication_window", options.deduplication_window);
+    if (is_replicated(anatomy.engine)) {
+      add("replicated_deduplication_window", options.deduplication_window);
+      add("replicated_deduplication_window_seconds",
+          static_cast<uint64_t>(options.deduplication_time.count()));
+    } else {
+      add("non_replicated_deduplication_window", options.deduplication_window);
+    }
     add("fsync_after_insert", 1);
     add("fsync_part_directory", 1);
   }
@@ -229,8 +240,14 @@ std::string with_additions(const std::string& text, const Anatomy& anatomy, bool
   return result;
 }
 
+// The same table under another name. A replicated one on this server alone: the copy must not join
+// the replicas.
 std::string renamed(const std::string& text, const Anatomy& anatomy, const TableName& name) {
   std::string result = text;
+  if (is_replicated(anatomy.engine)) {
+    result.replace(anatomy.engine_at, std::string::npos,
+                   local_engine_clause(std::string_view(text).substr(anatomy.engine_at)));
+  }
   result.replace(anatomy.name_at, anatomy.name_end - anatomy.name_at, name.quoted());
   return result;
 }
@@ -309,7 +326,7 @@ std::vector<std::string> differences(const TableDescription& there,
     }
     return table.engine_full;
   };
-  compare("the engine", engine_of(there), engine_of(declared));
+  compare("the engine", local_engine_clause(engine_of(there)), engine_of(declared));
   compare("ORDER BY", without_parentheses(there.sorting_key),
           without_parentheses(declared.sorting_key));
   compare("PRIMARY KEY", without_parentheses(there.primary_key),
@@ -390,7 +407,12 @@ class TableApplier {
     const TableName scratch{.database = scratch_, .table = fmt::format("t{}", scratch_tables_++)};
     FRESHET_TRY(clickhouse_.query(renamed(text, anatomy, scratch)));
     FRESHET_ASSIGN(const TableDescription declared, describe_table(clickhouse_, scratch));
-    report(anatomy.name, differences(there, declared));
+    std::vector<std::string> found = differences(there, declared);
+    if (there.is_replicated() != is_replicated(anatomy.engine)) {
+      found.push_back(
+          fmt::format("it has engine {} but is declared as {}", there.engine, anatomy.engine));
+    }
+    report(anatomy.name, found);
     return {};
   }
 

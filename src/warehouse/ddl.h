@@ -1,6 +1,7 @@
 // Tables as the platform file declares them: made if missing, compared if there.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -16,6 +17,8 @@ namespace freshet::warehouse {
 struct DdlOptions {
   bool provenance = true;  // add _topic, _partition, _offset to tables that lack them
   uint64_t deduplication_window = 10'000;  // part-blocks; for tables that do not say
+  /// Of replicated tables, likewise.
+  std::chrono::seconds deduplication_time = std::chrono::hours(24 * 7);
 };
 
 /// One CREATE TABLE or CREATE MATERIALIZED VIEW statement, read just far enough to change it.
@@ -40,7 +43,8 @@ struct TableOutcome {
 /// What Freshet adds to a MergeTree table that it creates, unless the statement says otherwise:
 ///   - provenance columns (not to the target of a materialized view, whose rows have no one origin)
 ///     and a minmax index on _offset, which keeps the probe of one range cheap
-///   - non_replicated_deduplication_window, fsync_after_insert = 1, fsync_part_directory = 1
+///   - non_replicated_deduplication_window (of a replicated table its own, in part-blocks and
+///     seconds), fsync_after_insert = 1, fsync_part_directory = 1
 /// A table that exists is never altered. kRefused: one message with every difference of every
 /// table, each with what is there and what was declared.
 Result<std::vector<TableOutcome>> apply_tables(ClickHouse& clickhouse,

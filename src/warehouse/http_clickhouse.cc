@@ -144,6 +144,9 @@ class HttpClickHouse::State {
   Result<io::HttpReply> ask(const Request& request, const io::HttpConnection::OnBody& on_body = {});
   Result<io::HttpReply> ask_on(Connection& connection, const Request& request,
                                const io::HttpConnection::OnBody& on_body);
+  /// Whether `sql` counts more than nothing on that replica; one that cannot be reached runs
+  /// nothing that can still be seen: there the token alone decides.
+  Result<bool> counts_any(size_t number, std::string_view sql);
   Result<QueryResult> whole_answer(const io::HttpReply& reply) const;
   Parameters insert_parameters(const InsertStatement& statement) const;
   std::string pack(std::span<const std::string_view> chunks) const;
@@ -271,6 +274,20 @@ Result<io::HttpReply> HttpClickHouse::State::ask(const Request& request,
   auto reply = ask_on(connection, request, on_body);
   give_back(std::move(connection));
   return reply;
+}
+
+Result<bool> HttpClickHouse::State::counts_any(size_t number, std::string_view sql) {
+  auto http = io::HttpConnection::open(
+      options.urls[number], tls,
+      {.connect_timeout = options.connect_timeout, .silence_timeout = options.answer_timeout});
+  if (!http) return false;
+  Connection connection{.url = number, .http = std::move(*http)};
+  Parameters parameters = read_parameters(sql, "TSVRaw", {});
+  parameters.push_back({"wait_end_of_query", "1"});
+  FRESHET_ASSIGN(const io::HttpReply reply,
+                 ask_on(connection, {.parameters = parameters, .body = sql}, {}));
+  FRESHET_ASSIGN(const QueryResult result, whole_answer(reply));
+  return !result.bytes.starts_with("0");
 }
 
 Result<QueryResult> HttpClickHouse::State::whole_answer(const io::HttpReply& reply) const {
@@ -440,11 +457,17 @@ Result<std::unique_ptr<ClickHouse::Session>> HttpClickHouse::open_session() {
 }
 
 Result<bool> HttpClickHouse::is_inserting(std::string_view token) {
-  FRESHET_ASSIGN(const QueryResult result,
-                 query(fmt::format("SELECT count() FROM system.processes WHERE "
-                                   "startsWith(Settings['insert_deduplication_token'], {})",
-                                   quote_string(token)),
-                       "TSVRaw"));
+  const std::string sql = fmt::format(
+      "SELECT count() FROM system.processes WHERE "
+      "startsWith(Settings['insert_deduplication_token'], {})",
+      quote_string(token));
+  const size_t replicas = state_->options.urls.size();
+  for (size_t number = 0; replicas > 1 && number < replicas; ++number) {
+    FRESHET_ASSIGN(const bool there, state_->counts_any(number, sql));
+    if (there) return true;
+  }
+  if (replicas > 1) return false;
+  FRESHET_ASSIGN(const QueryResult result, query(sql, "TSVRaw"));
   return !result.bytes.starts_with("0");
 }
 

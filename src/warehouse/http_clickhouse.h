@@ -77,6 +77,7 @@ class HttpClickHouse final : public ClickHouse {
   Result<std::unique_ptr<Session>> open_session() override;
   /// A server does not end an INSERT because its client has gone.
   [[nodiscard]] bool may_run_on() const override { return true; }
+  /// On any of the replicas that can be reached.
   Result<bool> is_inserting(std::string_view token) override;
   /// The server's own affair.
   Result<void> sync_tokens(const std::string& table_directory) override;

@@ -32,17 +32,27 @@ uint64_t to_number(std::string_view text) {
   return value;
 }
 
-void set_safety(TableSafety& safety, std::string_view name, std::string_view value) {
-  if (name == "non_replicated_deduplication_window") safety.deduplication_window = to_number(value);
+void set_safety(TableSafety& safety, bool replicated, std::string_view name,
+                std::string_view value) {
+  const std::string_view window =
+      replicated ? "replicated_deduplication_window" : "non_replicated_deduplication_window";
+  if (name == window) safety.deduplication_window = to_number(value);
+  if (replicated && name == "replicated_deduplication_window_seconds") {
+    safety.deduplication_seconds = to_number(value);
+  }
   if (name == "fsync_after_insert") safety.fsync_after_insert = to_number(value) != 0;
   if (name == "fsync_part_directory") safety.fsync_part_directory = to_number(value) != 0;
   if (name == "async_insert") safety.async_insert = to_number(value) != 0;
 }
 
-// First argument of "ReplacingMergeTree(version, is_deleted)": a bare column, or nothing.
+// Of "ReplacingMergeTree(version, is_deleted)" the version: a bare column, or nothing. Of a
+// replicated one it comes after the strings that say where in Keeper it is.
 std::string first_engine_argument(const std::vector<SqlToken>& tokens) {
-  if (tokens.size() < 4 || !tokens[1].is_symbol('(') || !tokens[2].is_name()) return {};
-  return tokens[2].name();
+  if (tokens.size() < 4 || !tokens[1].is_symbol('(')) return {};
+  for (size_t i = 2; i < tokens.size() && tokens[i].depth > 0; ++i) {
+    if (tokens[i].is_name()) return tokens[i].name();
+  }
+  return {};
 }
 
 Result<std::vector<TableColumn>> describe_columns(ClickHouse& clickhouse, const TableName& name) {
@@ -69,19 +79,24 @@ Result<std::vector<TableColumn>> describe_columns(ClickHouse& clickhouse, const 
   return columns;
 }
 
-Result<TableSafety> describe_safety(ClickHouse& clickhouse, const std::vector<Setting>& own) {
+Result<TableSafety> describe_safety(ClickHouse& clickhouse, bool replicated,
+                                    const std::vector<Setting>& own) {
   TableSafety safety;
-  FRESHET_ASSIGN(const std::vector<NativeBlock> defaults,
-                 select(clickhouse,
-                        "SELECT name, value FROM system.merge_tree_settings WHERE name IN "
-                        "('non_replicated_deduplication_window', 'fsync_after_insert', "
-                        "'fsync_part_directory', 'async_insert')"));
+  FRESHET_ASSIGN(
+      const std::vector<NativeBlock> defaults,
+      select(clickhouse,
+             fmt::format("SELECT name, value FROM system.{}merge_tree_settings WHERE name IN "
+                         "('non_replicated_deduplication_window', "
+                         "'replicated_deduplication_window', "
+                         "'replicated_deduplication_window_seconds', 'fsync_after_insert', "
+                         "'fsync_part_directory', 'async_insert')",
+                         replicated ? "replicated_" : "")));
   for (const NativeBlock& block : defaults) {
     for (size_t row = 0; row < block.rows; ++row) {
-      set_safety(safety, block.strings(0)[row], block.strings(1)[row]);
+      set_safety(safety, replicated, block.strings(0)[row], block.strings(1)[row]);
     }
   }
-  for (const Setting& setting : own) set_safety(safety, setting.name, setting.value);
+  for (const Setting& setting : own) set_safety(safety, replicated, setting.name, setting.value);
   return safety;
 }
 
@@ -128,6 +143,35 @@ std::string TableName::quoted() const {
 }
 
 std::string TableName::display() const { return database + "." + table; }
+
+std::string_view TableDescription::local_engine() const {
+  constexpr std::string_view kPrefix = "Replicated";
+  std::string_view name = engine;
+  if (name.starts_with(kPrefix)) name.remove_prefix(kPrefix.size());
+  return name;
+}
+
+std::string local_engine_clause(std::string_view clause) {
+  constexpr std::string_view kPrefix = "Replicated";
+  const auto tokens = tokenize_sql(clause);
+  if (!tokens || tokens->empty() || !(*tokens)[0].text.starts_with(kPrefix)) {
+    return std::string(clause);
+  }
+  const std::string name((*tokens)[0].text.substr(kPrefix.size()));
+  if (tokens->size() < 2 || !(*tokens)[1].is_symbol('(')) {
+    return name + std::string(clause.substr((*tokens)[0].end()));
+  }
+  // The strings at the front of the arguments, each with its comma.
+  size_t next = 2;
+  while (next < tokens->size() && (*tokens)[next].kind == SqlToken::Kind::kString) {
+    ++next;
+    if (next < tokens->size() && (*tokens)[next].is_symbol(',')) ++next;
+  }
+  if (next == tokens->size()) return std::string(clause);
+  const bool no_arguments = (*tokens)[next].is_symbol(')');
+  const size_t rest = no_arguments ? (*tokens)[next].end() : (*tokens)[next].at;
+  return fmt::format("{}{}{}", name, no_arguments ? "" : "(", clause.substr(rest));
+}
 
 const TableColumn* TableDescription::find(std::string_view column) const {
   const auto found = std::ranges::find(columns, column, &TableColumn::name);
@@ -177,7 +221,8 @@ Result<TableDescription> describe_table(ClickHouse& clickhouse, const TableName&
   FRESHET_ASSIGN_CONTEXT(table.columns, describe_columns(clickhouse, name), "table {}",
                          name.display());
   if (table.is_merge_tree()) {
-    FRESHET_ASSIGN(table.safety, describe_safety(clickhouse, settings_clause(table.engine_full)));
+    FRESHET_ASSIGN(table.safety, describe_safety(clickhouse, table.is_replicated(),
+                                                 settings_clause(table.engine_full)));
   }
   return table;
 }

@@ -37,6 +37,9 @@ struct TableColumn {
 /// Values in force: the table's own, else the engine's default.
 struct TableSafety {
   uint64_t deduplication_window = 0;  // part-blocks remembered; 0: tokens do nothing
+  /// How long a part-block is remembered at most. Replicated tables only: the others go by the
+  /// window alone.
+  uint64_t deduplication_seconds = 0;
   bool fsync_after_insert = false;
   bool fsync_part_directory = false;
   bool async_insert = false;  // set on the table itself, which wins over the statement
@@ -54,12 +57,19 @@ struct TableDescription {
   std::vector<TableColumn> columns;
   TableSafety safety;
   [[nodiscard]] bool is_merge_tree() const { return engine.ends_with("MergeTree"); }
-  [[nodiscard]] bool is_replacing() const { return engine == "ReplacingMergeTree"; }
+  [[nodiscard]] bool is_replicated() const { return engine.starts_with("Replicated"); }
+  /// The engine without "Replicated" before its name.
+  [[nodiscard]] std::string_view local_engine() const;
+  [[nodiscard]] bool is_replacing() const { return local_engine() == "ReplacingMergeTree"; }
   [[nodiscard]] const TableColumn* find(std::string_view column) const;
 };
 
 /// The settings at the end of system.tables.engine_full, in the order they stand there.
 [[nodiscard]] Settings settings_clause(std::string_view engine_full);
+
+/// "ReplicatedReplacingMergeTree('/path', '{replica}', version)" -> "ReplacingMergeTree(version)":
+/// the engine clause of the same table on one server alone. Others stay as they are.
+[[nodiscard]] std::string local_engine_clause(std::string_view clause);
 
 /// kNotFound if there is no such table.
 Result<TableDescription> describe_table(ClickHouse& clickhouse, const TableName& name);
