@@ -50,10 +50,11 @@ std::string shown(std::string_view body) {
 
 std::optional<Error> error_of_clickhouse_reply(const io::HttpReply& reply, std::string_view from) {
   if (reply.status == 413) {
-    return Error(Errc::kTooLarge,
-                 fmt::format("{} takes no body of this size (HTTP status 413): lower flush.bytes, or "
-                             "raise the limit there",
-                             from));
+    return Error(
+        Errc::kTooLarge,
+        fmt::format("{} takes no body of this size (HTTP status 413): lower flush.bytes, or "
+                    "raise the limit there",
+                    from));
   }
   if (!is_clickhouse(reply)) {
     return Error(Errc::kUnavailable,

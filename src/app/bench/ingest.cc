@@ -205,8 +205,8 @@ Result<PhaseResult> IngestBench::ceiling() {
       rows += block.rows;
       bytes.emplace_back(block.bytes);
     }
-    FRESHET_ASSIGN(const auto measured, warehouse::measure_insert_ceiling(services_.engine(),
-                                                                          statement, bytes, rows));
+    FRESHET_ASSIGN(const auto measured,
+                   warehouse::measure_insert_ceiling(services_.engine(), statement, bytes, rows));
     result.events += measured.rows;
     result.cost.seconds += measured.seconds;
     result.cost.cpu_seconds += measured.cpu_seconds;
