@@ -18,6 +18,7 @@
 #pragma once
 
 #include <array>
+#include <atomic>
 #include <condition_variable>
 #include <cstdint>
 #include <deque>
@@ -225,6 +226,7 @@ class GroupCoordinator {
   const CoordinatorSettings settings_;
   Clock& clock_;
 
+  std::atomic<bool> outage_said_{false};  // that offsets cannot be written
   mutable std::mutex mutex_;
   // Guarded by mutex_.
   Groups groups_;

@@ -68,9 +68,14 @@ void GroupCoordinator::commit_locked(Entry& entry, std::vector<OffsetToCommit> o
   writer_.add(std::move(changes), [this, group, sequence, accepted = std::move(accepted),
                                    codes = std::move(codes), done = std::exchange(done, nullptr)](
                                       Result<void> written) mutable {
-    if (!written) {
-      logger.error("offsets could not be written", kv("group", group),
-                   kv("error", written.error()));
+    // Once in an outage: groups commit again and again until it is over.
+    if (written) {
+      outage_said_ = false;
+    } else {
+      if (!outage_said_.exchange(true)) {
+        logger.error("offsets could not be written", kv("group", group),
+                     kv("error", written.error()));
+      }
       std::ranges::replace(codes, ErrorCode::kNone, ErrorCode::kCoordinatorNotAvailable);
     }
     commit_done(group, sequence, std::move(accepted), written.has_value());
