@@ -234,7 +234,8 @@ Section<External> external_sasl_section(const std::string& directory) {
 KeyInfo text_key(const std::string& name, const ValueKind<std::string>& kind, KeyText text) {
   return {.name = name, .type = kind.type, .expected = kind.expected, .text = std::move(text)};
 }
-Section<Platform>::Reader text_reader(ValueKind<std::string> kind, std::string External::* member) {
+Section<Platform>::Reader text_reader(const ValueKind<std::string>& kind,
+                                      std::string External::* member) {
   return [info = text_key("", kind, {}), kind, member](const Place& place, Platform& into) {
     if (auto value = read_value(place, info, kind)) into.external_kafka.*member = std::move(*value);
   };
