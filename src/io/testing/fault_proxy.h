@@ -20,6 +20,8 @@
 #include <utility>
 #include <vector>
 
+#include "base/check.h"
+
 namespace freshet::io::testing {
 
 enum class Fault {
@@ -39,7 +41,7 @@ class FaultProxy {
   explicit FaultProxy(uint16_t target) : target_(target) {
     listener_ = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     sockaddr_in address = local(0);
-    ::bind(listener_, reinterpret_cast<sockaddr*>(&address), sizeof address);
+    FRESHET_CHECK_EQ(::bind(listener_, reinterpret_cast<sockaddr*>(&address), sizeof address), 0);
     socklen_t size = sizeof address;
     ::getsockname(listener_, reinterpret_cast<sockaddr*>(&address), &size);
     port_ = ntohs(address.sin_port);
