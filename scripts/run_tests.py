@@ -153,7 +153,7 @@ def engine(run):
         program = ROOT / "build/freshet"
         program.unlink(missing_ok=True)
         os.link(ROOT / "build/release/src/freshet", program)
-    run.environment.setdefault("FRESHET_TEST_INJURIES", "250" if run.options.all else "12")
+    run.environment.setdefault("FRESHET_TEST_INJURIES", "250" if run.options.all else "4")
     counts.add(run.ctest("engine", "release", "engine"))
     return counts
 

@@ -285,7 +285,7 @@ TEST_F(OverFaults, seeded_faults_in_any_order_lose_and_double_nothing) {
   std::mt19937 random(20261122);
   constexpr std::array kFaults = {Fault::kNone,       Fault::kRefuse,   Fault::kCutBody,
                                   Fault::kDropAnswer, Fault::kNonsense, Fault::kNoHttp};
-  constexpr int kRounds = 60;
+  constexpr int kRounds = 24;
   int64_t next = 0;
   for (int round = 0; round < kRounds; ++round) {
     const Range one = range(next, next + 9);

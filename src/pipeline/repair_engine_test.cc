@@ -1,5 +1,5 @@
 // Losses and doubles made by hand in real tables: verify names exactly those offsets, repair mends
-// them. FRESHET_TEST_INJURIES (default 12) tables are injured, one after the other.
+// them. FRESHET_TEST_INJURIES (default 4) tables are injured, one after the other.
 #include <fmt/ranges.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -32,7 +32,7 @@ constexpr int64_t kRecords = 400;  // of each of the two partitions
 
 int injuries() {
   const char* text = std::getenv("FRESHET_TEST_INJURIES");
-  return text == nullptr ? 12 : std::atoi(text);
+  return text == nullptr ? 4 : std::atoi(text);
 }
 
 class RepairEngineTest : public warehouse::testing::EngineTest {

@@ -96,7 +96,8 @@ def test_a_replay_lands_what_fits_after_the_mend_once(platform):
     assert p.stop() == 0
 
 
-@pytest.mark.parametrize("point", ["before_mend_intent", "after_mend_intent", "mid_insert", "before_mend_done",
+@pytest.mark.parametrize("point", [pytest.param("before_mend_intent", marks=pytest.mark.slow), "after_mend_intent",
+                                   "mid_insert", pytest.param("before_mend_done", marks=pytest.mark.slow),
                                    "after_mend_done"])
 def test_a_replay_that_is_killed_lands_every_record_once_when_it_is_run_again(platform, point):
     p = filled(platform)
@@ -130,7 +131,7 @@ def test_too_many_rejects_stop_the_pipeline_with_one_sentence(platform):
     assert p.stop() == 0
 
 
-@pytest.mark.parametrize("running", [True, False])
+@pytest.mark.parametrize("running", [True, pytest.param(False, marks=pytest.mark.slow)])
 def test_repair_mends_what_hands_have_broken(platform, running):
     p = filled(platform)
     p.sql("ALTER TABLE l.events DELETE WHERE id IN (10, 11, 200) SETTINGS mutations_sync = 2")

@@ -38,6 +38,7 @@ def test_two_instances_share_the_work(platform, log, strategy):
     external_kafka.two_share(platform, log.kafka, strategy)
 
 
+@pytest.mark.slow
 def test_an_instance_that_dies_for_good_is_replaced(platform, log):
     external_kafka.one_of_two_dies(platform, log.kafka, session_ms=1_000)
 
