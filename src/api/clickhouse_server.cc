@@ -491,14 +491,14 @@ Result<void> ClickHouseServer::State::Statement::run(io::HttpResponse& response)
                .result_bytes = result.bytes.size(),
                .elapsed_seconds = result.elapsed_seconds},
               response);
-  FRESHET_ASSIGN(const std::string body, framed(result.bytes, true));
-  response.body = packed(body, true);
+  if (reframer_) FRESHET_TRY(reframer_->push(result.bytes, response.body));
+  if (reframer_) FRESHET_TRY(reframer_->finish(response.body));
+  response.body = packed(reframer_ ? response.body : result.bytes, true);
   return {};
 }
 
-/// What the client is to get for the next bytes of the engine's answer.
+/// What a client of a newer revision is to get for the next bytes of the engine's answer.
 Result<std::string> ClickHouseServer::State::Statement::framed(std::string_view bytes, bool last) {
-  if (!reframer_) return std::string(bytes);
   std::string out;
   FRESHET_TRY(reframer_->push(bytes, out));
   if (last) FRESHET_TRY(reframer_->finish(out));
