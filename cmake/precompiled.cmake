@@ -16,6 +16,10 @@ set(outside_definitions $<TARGET_PROPERTY:fmt::fmt,INTERFACE_COMPILE_DEFINITIONS
                         $<TARGET_PROPERTY:spdlog::spdlog,INTERFACE_COMPILE_DEFINITIONS>)
 separate_arguments(own_flags UNIX_COMMAND "${CMAKE_CXX_FLAGS}")
 get_directory_property(own_options COMPILE_OPTIONS)
+# What is precompiled is the list of -include, and a file to hang it on. Not /dev/null: the compiler cache wants a
+# regular file, or it answers nothing without a run of the preprocessor. Not one of ours: its path would go in.
+# This one every compilation reads anyway.
+set(outside_header_without_content /usr/include/stdc-predef.h)
 
 # Makes build/<preset>/<name>.pch of the outside headers and those named, compiled with OPTIONS added to our own.
 function(freshet_precompiled_header name)
@@ -29,7 +33,7 @@ function(freshet_precompiled_header name)
     OUTPUT ${CMAKE_BINARY_DIR}/${name}.pch
     COMMAND ${CMAKE_CXX_COMPILER} "$<$<BOOL:${definitions}>:-D$<JOIN:${definitions},;-D>>" ${own_flags} ${own_options}
             ${ARG_OPTIONS} -std=c++2b -fpch-instantiate-templates ${includes} -MD -MF ${name}.pch.d -MT ${name}.pch
-            -x c++-header /dev/null -o ${name}.pch
+            -x c++-header ${outside_header_without_content} -o ${name}.pch
     DEPFILE ${name}.pch.d
     WORKING_DIRECTORY ${CMAKE_BINARY_DIR}
     COMMENT "Precompiling ${name}"
