@@ -16,7 +16,7 @@ from source_tree import SOURCE, ContentHash, ResultCache, sources
 
 COMMAND = ["clang++-19", "-std=c++23", "-fsyntax-only", "-Wall", "-Wextra", "-Wpedantic", "-Werror",
            "-Wno-pragma-once-outside-header",
-           "-Wno-missing-designated-field-initializers", f"-I{SOURCE}", "-x", "c++"]
+           "-Wno-missing-designated-field-initializers", "-I.", "-x", "c++"]
 FIRST_INCLUDE = re.compile(r'^\s*#\s*include\s*([<"])([^>"]+)[>"]', re.MULTILINE)
 PRECOMPILING_MODULE = re.compile(r"freshet_module\((\w+)[^)]*\bPCH\b")
 
@@ -36,7 +36,7 @@ def proved_by_build():
 
 def compile_alone(path):
     """Compiler output if the header does not stand alone, else None."""
-    done = subprocess.run([*COMMAND, str(path)], capture_output=True, text=True)
+    done = subprocess.run([*COMMAND, str(path)], cwd=SOURCE, capture_output=True, text=True)
     return None if done.returncode == 0 else done.stderr
 
 

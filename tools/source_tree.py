@@ -2,13 +2,15 @@
 
 import hashlib
 import json
+import os
 import pathlib
 import re
 import subprocess
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 SOURCE = ROOT / "src"
-CACHE = ROOT / ".cache"
+# Beside the compiler's cache: what one clone has checked, the next need not check again.
+CACHE = pathlib.Path(os.environ.get("XDG_CACHE_HOME") or pathlib.Path.home() / ".cache") / "freshet"
 INCLUDE = re.compile(r'^\s*#\s*include\s*"([^"]+)"', re.MULTILINE)
 
 
@@ -45,10 +47,10 @@ def latest_changes():
 
 
 class ContentHash:
-    """Hash of a file and of all project headers it reaches; system headers are pinned by setup."""
+    """Hash of a file and of all project headers it reaches; compiler and system headers are pinned by setup."""
 
     def __init__(self, salt):
-        self._salt = salt
+        self._salt = salt.encode() + (ROOT / "scripts/packages.txt").read_bytes()
         self._own = {}
         self._reached = {}
 
@@ -66,7 +68,7 @@ class ContentHash:
         return reached
 
     def of(self, path):
-        digest = hashlib.sha256(self._salt.encode())
+        digest = hashlib.sha256(self._salt)
         for each in sorted(self.reach(path)):
             if each not in self._own:
                 self._own[each] = hashlib.sha256(each.read_bytes()).digest()
@@ -75,23 +77,31 @@ class ContentHash:
 
 
 class ResultCache:
-    """Remembers which file passed with which content hash: .cache/<name>.json."""
+    """Remembers which content hashes of a file passed, the latest few of each: <user's cache>/freshet/<name>.json."""
+
+    HASHES_OF_A_FILE = 8
 
     def __init__(self, name):
         self._file = CACHE / f"{name}.json"
-        try:
-            self._passed = json.loads(self._file.read_text())
-        except (OSError, ValueError):
-            self._passed = {}
+        self._passed = self._read()
 
     def has(self, path, content_hash):
-        return self._passed.get(str(path.relative_to(ROOT))) == content_hash
+        return content_hash in self._passed.get(str(path.relative_to(ROOT)), [])
 
     def add(self, path, content_hash):
-        self._passed[str(path.relative_to(ROOT))] = content_hash
+        hashes = self._passed.setdefault(str(path.relative_to(ROOT)), [])
+        hashes.insert(0, content_hash)
+        del hashes[self.HASHES_OF_A_FILE:]
 
     def save(self):
-        CACHE.mkdir(exist_ok=True)
-        scratch = self._file.with_suffix(".new")
+        """Replaces the file whole. Of two clones that save at a time one may lose its news, and checks again."""
+        CACHE.mkdir(parents=True, exist_ok=True)
+        scratch = self._file.with_suffix(f".{os.getpid()}")
         scratch.write_text(json.dumps(self._passed, indent=0, sort_keys=True))
         scratch.replace(self._file)
+
+    def _read(self):
+        try:
+            return json.loads(self._file.read_text())
+        except (OSError, ValueError):
+            return {}
