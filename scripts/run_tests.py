@@ -38,6 +38,8 @@ class Run:
 
     def __init__(self, options):
         self.options = options
+        # Tests often wait: for time-outs, restarts, disks. Two more at a time than there are cores.
+        self.at_once = options.jobs + 2
         self.environment = dict(os.environ, JOBS=str(options.jobs))
         self.broken_builds = set()
 
@@ -75,7 +77,7 @@ class Run:
         for old in cases.glob("*.xml"):
             old.unlink()
         report = RESULTS / f"{name}.xml"
-        self.command(name, ["ctest", "--test-dir", f"build/{preset}", "-L", label, "-j", self.options.jobs,
+        self.command(name, ["ctest", "--test-dir", f"build/{preset}", "-L", label, "-j", self.at_once,
                             "--output-on-failure", "--output-junit", report], environment)
         counts = Counts()
         for test in ElementTree.parse(report).getroot().iter("testcase"):
@@ -159,21 +161,23 @@ def engine(run):
 
 
 def e2e(run):
-    # These tests mostly wait: for time-outs, restarts, disks. Two more at a time than there are cores.
-    return run.pytest("e2e", "tests/e2e", "-n", run.options.jobs + 2, *([] if run.options.all else ["-m", "not slow"]))
+    return run.pytest("e2e", "tests/e2e", "-n", run.at_once, *([] if run.options.all else ["-m", "not slow"]))
 
 
 def faults(run):
     rounds = os.environ.get("KILL_ROUNDS", "300" if run.options.all else "40")
     run.environment["KILL_ROUNDS"] = rounds
     run.environment.setdefault("HISTORY_ROUNDS", "1000" if run.options.all else "10")
-    return run.pytest("faults", "tests/faults", "-n", run.options.jobs)
+    return run.pytest("faults", "tests/faults", "-n", run.at_once)
 
 
 def judges(run):
     """Foreign test suites and clients; with JUDGES_TARGETS=freshet,kafka also against Apache Kafka."""
-    counts = run.pytest("judges", "tests/judges", *([] if run.options.all else ["-m", "not slow"]))
-    if os.environ.get("JUDGES_RECORD"):
+    record = os.environ.get("JUDGES_RECORD")
+    # One judge after another where the verdicts go into one table; else several, each with brokers of its own.
+    counts = run.pytest("judges", "tests/judges", *([] if record else ["-n", run.at_once, "--dist", "loadfile"]),
+                        *([] if run.options.all else ["-m", "not slow"]))
+    if record:
         counts.add(run.check("judges_table", [PYTHON, "tests/judges/results.py"], show=1))
     return counts
 
