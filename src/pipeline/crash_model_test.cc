@@ -1,9 +1,12 @@
 // The protocol against every single fault at every single call, and against seeded storms of them.
 // The oracle looks at the world alone: log, table and dead-letter topic.
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <random>
+#include <string_view>
+#include <tuple>
 
 #include "kafka/record_iterator.h"
 #include "pipeline/column_plan.h"
@@ -272,7 +275,8 @@ constexpr Fate kFaults[] = {Fate::kFailBefore,  Fate::kFailAfter,  Fate::kHalf,
                             Fate::kCrashBefore, Fate::kCrashAfter, Fate::kCrashHalf,
                             Fate::kOvertaken};
 
-/// How many of all single faults break exactly-once.
+/// Says of every single fault that breaks exactly-once how it did; without `report` stops at the
+/// first. How many.
 int broken_by_single_faults(const Cell& cell, bool forget_tokens, bool report) {
   int calls = 0;
   const auto clean = crash_and_recover(
@@ -289,9 +293,8 @@ int broken_by_single_faults(const Cell& cell, bool forget_tokens, bool report) {
           forget_tokens);
       if (faults.empty()) continue;
       ++broken;
-      if (report) {
-        ADD_FAILURE() << "fault " << static_cast<int>(fault) << " at call " << at << ": " << faults;
-      }
+      if (!report) return broken;
+      ADD_FAILURE() << "fault " << static_cast<int>(fault) << " at call " << at << ": " << faults;
     }
   }
   return broken;
@@ -302,20 +305,26 @@ class CrashModel : public ::testing::Test {
   static void SetUpTestSuite() { configure_logging(LogLevel::kOff, LogFormat::kText); }
 };
 
-TEST_F(CrashModel, every_single_fault_at_every_call_is_survived) {
-  for (const int rows : {3, 10, 100}) {
-    for (const bool forget_tokens : {false, true}) {
-      EXPECT_EQ(broken_by_single_faults({.rows = rows}, forget_tokens, true), 0);
-    }
-  }
+/// By flush limit and whether the table has a view; cases of their own, for each takes seconds.
+class SingleFaults : public CrashModel,
+                     public ::testing::WithParamInterface<std::tuple<int, const char*>> {};
+
+TEST_P(SingleFaults, at_every_call_are_survived) {
+  const auto& [rows, way] = GetParam();
+  const std::string_view name = way;
+  // With a view only the token tells what has landed, so it must be remembered.
+  const Cell cell{.rows = rows, .view = name == "dividing_for_a_view"};
+  EXPECT_EQ(broken_by_single_faults(cell, name == "token_forgotten", true), 0);
 }
 
-TEST_F(CrashModel, every_single_fault_at_every_step_of_dividing_a_range_is_survived_with_a_view) {
-  for (const int rows : {3, 10, 100}) {
-    // With a view only the token tells what has landed, so it must be remembered.
-    EXPECT_EQ(broken_by_single_faults({.rows = rows, .view = true}, false, true), 0);
-  }
-}
+INSTANTIATE_TEST_SUITE_P(Flushed, SingleFaults,
+                         ::testing::Combine(::testing::Values(3, 10, 100),
+                                            ::testing::Values("token_kept", "token_forgotten",
+                                                              "dividing_for_a_view")),
+                         [](const auto& param) {
+                           return fmt::format("at_{}_{}", std::get<0>(param.param),
+                                              std::get<1>(param.param));
+                         });
 
 /// A write lands in the table only; then somebody makes the view refuse a row of it.
 std::string refuse_after_landing(bool asks_before_dividing) {
