@@ -1,11 +1,12 @@
 # Warnings, sanitizers, linker and cache for everything that is ours.
 # The cache settings ride on the launcher, so that plain ninja has them too: precompiled headers need the
-# sloppiness, and without base and working directory in the key a second clone or build tree hits as well.
+# sloppiness, and without base and working directory in the key a second clone or build tree hits as well. What a
+# source depends on is taken from the compiler's own list (CCACHE_DEPEND), not from another run of the preprocessor.
 find_program(CCACHE_PROGRAM ccache)
 if(CCACHE_PROGRAM)
   set(CMAKE_CXX_COMPILER_LAUNCHER
       env CCACHE_SLOPPINESS=pch_defines,time_macros,include_file_mtime,include_file_ctime CCACHE_NOHASHDIR=1
-      CCACHE_BASEDIR=${CMAKE_SOURCE_DIR} ${CCACHE_PROGRAM})
+      CCACHE_DEPEND=1 CCACHE_BASEDIR=${CMAKE_SOURCE_DIR} ${CCACHE_PROGRAM})
   set(CMAKE_C_COMPILER_LAUNCHER ${CMAKE_CXX_COMPILER_LAUNCHER})
 endif()
 
