@@ -1,4 +1,5 @@
-# freshet_module(NAME DEPS <modules above it> LIBS <outside libraries> [PCH <precompiled headers>] [SHARDS <n>])
+# freshet_module(NAME DEPS <modules above it> LIBS <outside libraries> [PCH <precompiled headers>] [SHARDS <n>]
+#                [PROGRAM <sources or patterns below src/NAME>])
 #
 # Makes library freshet_NAME from every .cc below src/NAME, and from the files beside them
 #   *_test.cc   one test program NAME_test (GoogleTest); its cases run in SHARDS processes, for they are long
@@ -6,6 +7,8 @@
 #               engine cases skip themselves in sanitizer builds, and make NAME_engine_test in all others
 #   *_bench.cc  one benchmark program NAME_bench (Google Benchmark), run once in tiny mode as a test
 #   *_fuzz.cc   one fuzz program each; a plain main replays tests/fuzz/<target>/ as a test
+# What PROGRAM names is not of the library: the caller makes a program of NAME_program. No test links it, so the
+# build of the tests (target unit_tests) does without.
 # Layering: a module may link only modules before it in FRESHET_LAYERS, and the four siblings
 # source, decode, transform, sink never link each other. tools/check_layers.py holds the includes to the same.
 
@@ -28,11 +31,13 @@ function(freshet_check_edge from to)
 endfunction()
 
 add_custom_target(engine_tests)  # every NAME_engine_test
+add_custom_target(unit_tests)    # every other test program, benchmark and fuzz target
 
 # Runs `program` as the test LABEL.NAME; what became of its cases stands in test-cases/ of the build. Tests in shards
 # begin before the others, so that no long one is left over at the end.
 function(freshet_add_gtest label name program shards)
   math(EXPR last "${shards} - 1")
+  add_dependencies(${label}_tests ${program})
   foreach(shard RANGE ${last})
     set(test ${label}.${name})
     if(last)
@@ -47,7 +52,7 @@ function(freshet_add_gtest label name program shards)
 endfunction()
 
 function(freshet_module name)
-  cmake_parse_arguments(ARG "" "SHARDS" "DEPS;LIBS;PCH" ${ARGN})
+  cmake_parse_arguments(ARG "" "SHARDS" "DEPS;LIBS;PCH;PROGRAM" ${ARGN})
   if(NOT ARG_SHARDS)
     set(ARG_SHARDS 1)
   endif()
@@ -69,7 +74,13 @@ function(freshet_module name)
   endif()
   list(FILTER benches INCLUDE REGEX "_bench\\.cc$")
   list(FILTER fuzzers INCLUDE REGEX "_fuzz\\.cc$")
-  list(FILTER sources EXCLUDE REGEX "(_test|_bench|_fuzz|/main)\\.cc$")
+  list(FILTER sources EXCLUDE REGEX "(_test|_bench|_fuzz)\\.cc$")
+  if(ARG_PROGRAM)
+    list(TRANSFORM ARG_PROGRAM PREPEND ${dir}/)
+    file(GLOB program CONFIGURE_DEPENDS ${ARG_PROGRAM})
+    list(REMOVE_ITEM sources ${program})
+    set(${name}_program ${program} PARENT_SCOPE)
+  endif()
 
   set(deps "")
   foreach(dep IN LISTS ARG_DEPS)
@@ -104,12 +115,12 @@ function(freshet_module name)
     target_link_libraries(${name}_engine_test PRIVATE freshet_${name} GTest::gmock GTest::gtest_main)
     target_compile_options(${name}_engine_test PRIVATE -O0)  # code that runs once: compiling it takes a third
     freshet_precompiled(${name}_engine_test outside_headers_of_tests)
-    add_dependencies(engine_tests ${name}_engine_test)
     freshet_add_gtest(engine ${name} ${name}_engine_test ${ARG_SHARDS})
   endif()
   if(benches)
     add_executable(${name}_bench ${benches})
     target_link_libraries(${name}_bench PRIVATE freshet_${name} benchmark::benchmark_main)
+    add_dependencies(unit_tests ${name}_bench)
     add_test(NAME bench_smoke.${name} COMMAND ${name}_bench --benchmark_min_time=0.001
              WORKING_DIRECTORY ${CMAKE_SOURCE_DIR})
     set_tests_properties(bench_smoke.${name} PROPERTIES LABELS bench TIMEOUT 900)
@@ -123,6 +134,7 @@ function(freshet_module name)
       add_executable(${target} ${fuzzer} ${CMAKE_SOURCE_DIR}/tests/fuzz/replay_main.cc)
     endif()
     target_link_libraries(${target} PRIVATE freshet_${name})
+    add_dependencies(unit_tests ${target})
     add_test(NAME fuzz_seeds.${target} COMMAND ${target} ${CMAKE_SOURCE_DIR}/tests/fuzz/${target}
              WORKING_DIRECTORY ${CMAKE_SOURCE_DIR})
     set_tests_properties(fuzz_seeds.${target} PROPERTIES LABELS fuzz TIMEOUT 600)
