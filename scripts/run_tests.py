@@ -8,6 +8,7 @@ not stop the rest, except that nothing is run from a build that failed. One stag
 import argparse
 import os
 import pathlib
+import signal
 import subprocess
 import sys
 import time
@@ -16,6 +17,9 @@ import xml.etree.ElementTree as ElementTree
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 PYTHON = sys.executable
 RESULTS = ROOT / "build/test-results"
+# What tests of `make test` fetch and build at their first use (tests/judges/sources.py has them all).
+JUDGES = ["kafka", "librdkafka", "clickhouse_connect", "clickhouse_client", "clickhouse_go", "clickhouse_jdbc",
+          "confluent_python", "aiokafka"]
 CLANG_TIDY_SECONDS = 60  # of `make test`; a fresh clone has no cached results, and all files take longer
 
 
@@ -40,6 +44,7 @@ class Run:
         self.options = options
         # Tests often wait: for time-outs, restarts, disks. Two more at a time than there are cores.
         self.at_once = options.jobs + 2
+        self.judges_ahead = None
         self.environment = dict(os.environ, JOBS=str(options.jobs))
         self.broken_builds = set()
 
@@ -58,6 +63,19 @@ class Run:
         elif show:
             print("\n".join("    " + line for line in text.splitlines()[-show:]))
         return status
+
+    def fetch_judges(self):
+        """Begins what tests would wait for later; they take turns with it by locks and know themselves what failed."""
+        with open(RESULTS / "judges_ahead.log", "w", encoding="utf-8") as log:
+            names = [] if self.options.all else JUDGES
+            self.judges_ahead = subprocess.Popen(
+                ["nice", PYTHON, "tests/judges/sources.py", *names], cwd=ROOT, env=self.environment, stdout=log,
+                stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL, start_new_session=True)
+
+    def close(self):
+        if self.judges_ahead and self.judges_ahead.poll() is None:
+            os.killpg(self.judges_ahead.pid, signal.SIGTERM)
+            self.judges_ahead.wait()
 
     def check(self, name, arguments, show=False):
         return Counts(passed=1) if self.command(name, arguments, show=show) == 0 else Counts(failed=1)
@@ -141,7 +159,7 @@ def clang_tidy(run):
 
 
 def unit(run):
-    counts = run.build("dev")
+    counts = run.build("dev", "unit_tests")
     run.environment.setdefault("FRESHET_POWER_CUTS", "1200" if run.options.all else "60")
     counts.add(run.ctest("unit", "dev", "unit"))
     counts.add(run.ctest("bench_smoke", "dev", "bench"))
@@ -161,7 +179,8 @@ def engine(run):
 
 
 def e2e(run):
-    return run.pytest("e2e", "tests/e2e", "-n", run.at_once, *([] if run.options.all else ["-m", "not slow"]))
+    # The longest cases do nothing but wait.
+    return run.pytest("e2e", "tests/e2e", "-n", 3 * run.options.jobs, *([] if run.options.all else ["-m", "not slow"]))
 
 
 def faults(run):
@@ -183,7 +202,7 @@ def judges(run):
 
 
 def tsan(run):
-    counts = run.build("tsan")
+    counts = run.build("tsan", "unit_tests")
     counts.add(run.ctest("tsan", "tsan", "unit", {"TSAN_OPTIONS": "halt_on_error=1:second_deadlock_stack=1"}))
     return counts
 
@@ -222,6 +241,8 @@ def main():
     RESULTS.mkdir(parents=True, exist_ok=True)
 
     run, total = Run(options), Counts()
+    if not options.stages or {"e2e", "judges"} & set(options.stages):
+        run.fetch_judges()
     for name, (stage, only_in_all) in STAGES.items():
         if name not in options.stages if options.stages else only_in_all and not options.all:
             continue
@@ -230,6 +251,7 @@ def main():
         counts = stage(run)
         total.add(counts)
         print(f"   {name}: {counts} ({time.monotonic() - began:.0f} s)", flush=True)
+    run.close()
     print(total)
     return 1 if total.failed or not total.passed else 0
 
