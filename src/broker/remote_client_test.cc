@@ -250,18 +250,22 @@ TEST_F(RemoteClient, a_member_that_keeps_a_partition_commits_throughout_the_reba
   auto first = join();
   ASSERT_TRUE(next<Assigned>(*first));
   std::atomic<bool> shared{false};
+  std::atomic<bool> written{false};
   int64_t committed = 0;
   std::jthread writer([&] {
     while (!shared) {
       const auto done = commit(*first, {t_, 0}, ++committed, "");
       EXPECT_TRUE(done) << done.error().message();
     }
+    written = true;
   });
   auto second = join();
   const auto revoked = next<Revoked>(*first, second.get());
   EXPECT_TRUE(revoked);
   const auto given = next_not_empty(*second, first.get());
   shared = true;
+  // A commit that meets the end of the rebalance waits for it, and polls alone bring it about.
+  while (!written) EXPECT_TRUE(first->poll(milliseconds(5)));
   writer.join();
   ASSERT_TRUE(revoked && given);
   EXPECT_EQ(revoked->partitions, (std::vector<TopicPartition>{{t_, 1}}));
