@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <thread>
 
+#include "app/disk_probe.h"
 #include "app/embedded_services.h"
 #include "app/platform_runtime.h"
 #include "pipeline/column_plan.h"
@@ -21,6 +22,7 @@ using std::chrono::steady_clock;
 constexpr auto kPollInterval = 5ms;
 constexpr auto kPhaseMax = 10min;
 constexpr auto kMergesMax = 2min;
+constexpr auto kDiskPhase = 5s;
 constexpr size_t kBlockRows = 250'000;
 constexpr uint64_t kCeilingRowsAtOnce = 1'000'000;  // as ready blocks in memory
 
@@ -58,6 +60,7 @@ class IngestBench {
   Result<PhaseResult> fill();
   Result<PhaseResult> prefilled();
   Result<PhaseResult> live();
+  Result<PhaseResult> disk();
   Result<PhaseResult> latency();
   Result<PhaseResult> ceiling();
 
@@ -136,6 +139,17 @@ Result<PhaseResult> IngestBench::live() {
   config::Platform platform = bench_platform("live", settings_.partitions);
   platform.sources.push_back(generated("live", settings_.live_events, std::nullopt));
   return run("live", std::move(platform), settings_.live_events);
+}
+
+Result<PhaseResult> IngestBench::disk() {
+  FRESHET_TRY(wait_for_merges());
+  FRESHET_ASSIGN(const auto syncs, measure_syncs(settings_.data_dir, kDiskPhase, 10ms));
+  return PhaseResult{.name = "disk",
+                     .events = syncs.writes,
+                     .cost = {.seconds = syncs.seconds},
+                     .p50_ms = syncs.p50_ms,
+                     .p99_ms = syncs.p99_ms,
+                     .longest_ms = syncs.longest_ms};
 }
 
 Result<PhaseResult> IngestBench::latency() {
@@ -225,6 +239,7 @@ const PhaseResult* IngestBenchResult::phase(const std::string& name) const {
 double IngestBenchResult::ratio(const std::string& name) const {
   const PhaseResult* over = phase(name);
   const PhaseResult* ceiling = phase("ceiling");
+  if (name == "disk") return 0;  // its events are no rows
   if (over == nullptr || ceiling == nullptr || ceiling->events_per_second() == 0) return 0;
   return over->events_per_second() / ceiling->events_per_second();
 }
@@ -237,7 +252,7 @@ Result<IngestBenchResult> run_ingest_bench(
   IngestBench bench(settings, *services);
   IngestBenchResult result;
   for (const auto phase : {&IngestBench::fill, &IngestBench::prefilled, &IngestBench::live,
-                           &IngestBench::latency, &IngestBench::ceiling}) {
+                           &IngestBench::disk, &IngestBench::latency, &IngestBench::ceiling}) {
     FRESHET_ASSIGN(const auto& done, (bench.*phase)());
     result.phases.push_back(done);
     on_phase(result.phases.back());

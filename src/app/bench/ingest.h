@@ -6,7 +6,10 @@
 //   fill       generator -> log alone (also the data of the next phase)
 //   prefilled  log -> table, the log full before the pipeline starts
 //   live       generator -> log -> table at once
-//   latency    100,000 events/s, flushed every 100 ms: record time -> visible
+//   disk       one 4 KiB write each 10 ms, fdatasynced: what the disk alone adds to any latency
+//   latency    100,000 events/s, flushed every 100 ms: record time -> visible. A record waits for
+//   the
+//              disk three times on its way (log, intent, table), so read it beside `disk`
 //   ceiling    the same rows as ready Native blocks, one connection, same table and fsync
 #pragma once
 
@@ -35,9 +38,10 @@ struct PhaseResult {
   std::string name;
   uint64_t events = 0;
   PhaseCost cost;
-  std::optional<double> p50_ms;  // record time -> visible; latency phase only
+  std::optional<double> p50_ms;  // latency: record time -> visible; disk: write -> durable
   std::optional<double> p99_ms;
-  std::optional<uint64_t> missing;  // proven by verify, where there is something to prove
+  std::optional<double> longest_ms;  // disk phase only
+  std::optional<uint64_t> missing;   // proven by verify, where there is something to prove
   std::optional<uint64_t> doubled;
 
   [[nodiscard]] double events_per_second() const {

@@ -38,6 +38,7 @@ Listing list_phases(const IngestBenchResult& result) {
                    {"rss_mb", "RSS MB"},
                    {"p50_ms", "p50 ms"},
                    {"p99_ms", "p99 ms"},
+                   {"longest_ms", "max ms"},
                    {"missing", "missing"},
                    {"doubled", "doubled"}});
   for (const auto& phase : result.phases) {
@@ -48,7 +49,8 @@ Listing list_phases(const IngestBenchResult& result) {
                  ratio > 0 ? Value(std::round(ratio * 1000) / 10) : Value(),
                  std::round(phase.cpu_seconds_per_million() * 1000) / 1000,
                  std::round(phase.cost.rss_mb), milliseconds(phase.p50_ms),
-                 milliseconds(phase.p99_ms), count(phase.missing), count(phase.doubled)});
+                 milliseconds(phase.p99_ms), milliseconds(phase.longest_ms), count(phase.missing),
+                 count(phase.doubled)});
   }
   return listing;
 }
