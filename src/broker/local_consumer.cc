@@ -367,6 +367,11 @@ Result<kafka::PartitionBounds> LocalConsumer::bounds(const TopicPartition& tp) {
   return kafka::PartitionBounds{log->log_start(), log->end_offset(kIsolation)};
 }
 
+std::optional<SteadyTime> LocalConsumer::arrived_since(const TopicPartition& tp, Offset from) {
+  const auto log = find_log(tp);
+  return log ? (*log)->arrived_since(from) : std::nullopt;
+}
+
 Result<Offset> LocalConsumer::offset_at(const TopicPartition& tp,
                                         std::chrono::milliseconds since_epoch) {
   FRESHET_ASSIGN(const PartitionLogPtr log, find_log(tp));

@@ -35,6 +35,8 @@ class LocalConsumer final : public kafka::GroupConsumer {
   Result<kafka::FetchedBatches> fetch(const TopicPartition& tp, Offset from, size_t bytes_max,
                                       std::chrono::milliseconds wait) override;
   Result<kafka::PartitionBounds> bounds(const TopicPartition& tp) override;
+  [[nodiscard]] std::optional<SteadyTime> arrived_since(const TopicPartition& tp,
+                                                        Offset from) override;
   Result<Offset> offset_at(const TopicPartition& tp,
                            std::chrono::milliseconds since_epoch) override;
   Result<void> commit(std::span<const kafka::OffsetCommit> commits) override;

@@ -286,6 +286,9 @@ TEST_F(LocalConsumerTest, a_full_append_queue_delays_commits_and_producers_and_f
   producers.clear();
   EXPECT_EQ(consumer->bounds({"t", 0})->high_watermark, Offset(100));
   EXPECT_EQ(consumer->bounds({"t", 1})->high_watermark, Offset(50));
+  EXPECT_TRUE(consumer->arrived_since({"t", 1}, Offset(49)));
+  EXPECT_FALSE(consumer->arrived_since({"t", 1}, Offset(50)));
+  EXPECT_FALSE(consumer->arrived_since({"missing", 0}, Offset(0)));
 }
 
 TEST_F(LocalConsumerTest, everything_ends_when_the_broker_stops) {

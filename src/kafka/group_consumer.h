@@ -19,12 +19,14 @@
 #include <chrono>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
 #include <variant>
 #include <vector>
 
+#include "base/clock.h"
 #include "base/error.h"
 #include "model/offset.h"
 #include "model/topic_id.h"
@@ -93,6 +95,14 @@ class GroupConsumer {
                                        std::chrono::milliseconds wait) = 0;
 
   virtual Result<PartitionBounds> bounds(const TopicPartition& tp) = 0;
+
+  /// When the first of the readable records from `from` on came to the log. It may have waited for
+  /// the disk since then. nullopt: not known, as of a log that runs elsewhere. Never later than
+  /// that records can be read, by the clock of this process; never blocks.
+  [[nodiscard]] virtual std::optional<SteadyTime> arrived_since(const TopicPartition& /*tp*/,
+                                                                Offset /*from*/) {
+    return std::nullopt;
+  }
 
   /// The first record whose time is `since_epoch` or later; the high watermark if there is none.
   virtual Result<Offset> offset_at(const TopicPartition& tp,

@@ -507,8 +507,16 @@ Error PartitionWorker::stop_error(const DeadLetter& letter) const {
 void PartitionWorker::see_end(Offset high_watermark) {
   const std::lock_guard lock(mutex_);
   if (!opened_) return;
+  const bool was_empty = high_watermark_ <= cut_;
   high_watermark_ = std::max(high_watermark_, high_watermark);
-  if (high_watermark_ <= cut_ && !prepare_busy_) empty_at_ = context_.clock.steady();
+  if (prepare_busy_) return;
+  if (high_watermark_ <= cut_) {
+    empty_at_ = context_.clock.steady();
+  } else if (was_empty) {
+    // Who waits for the row does not care whether the disk or the range let him wait.
+    const auto arrived = context_.consumer.arrived_since(assigned_.tp, cut_);
+    if (arrived) empty_at_ = std::min(empty_at_, *arrived);
+  }
 }
 
 void PartitionWorker::drain_to(Offset target) {

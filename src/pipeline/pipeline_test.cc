@@ -106,6 +106,31 @@ TEST_F(PipelineTest, moves_everything_once_and_says_when_it_caught_up) {
   EXPECT_EQ(pipeline->status().state, PipelineState::kStopped);
 }
 
+/// A log that made everything wait for an hour before it could be read.
+class LateLogConsumer final : public testing::MemoryConsumer {
+ public:
+  using MemoryConsumer::MemoryConsumer;
+  [[nodiscard]] std::optional<SteadyTime> arrived_since(const TopicPartition& /*tp*/,
+                                                        Offset /*from*/) override {
+    return std::chrono::steady_clock::now() - std::chrono::hours(1);
+  }
+};
+
+TEST_F(PipelineTest, what_waited_in_the_log_does_not_wait_for_the_flush_time_again) {
+  settings_.flush.after = std::chrono::minutes(10);
+  auto pipeline = std::move(
+      *Pipeline::create({.platform = "p", .settings = settings_, .dead_letter_topic = kDlq},
+                        {.consumer = std::make_unique<LateLogConsumer>(world_, self_, kTopic),
+                         .sink = std::make_unique<testing::MemorySink>(world_, self_),
+                         .producer = producer_,
+                         .metrics = metrics_}));
+  pipeline->start();
+  ASSERT_TRUE(eventually([&] { return pipeline->status().caught_up; }));
+  produce(5);
+  EXPECT_TRUE(eventually([&] { return pipeline->status().records == 18U; }));
+  EXPECT_TRUE(pipeline->stop(StopMode::kFinish));
+}
+
 TEST_F(PipelineTest, drain_writes_everything_visible_without_waiting_for_the_flush_time) {
   settings_.flush.after = std::chrono::minutes(10);
   auto pipeline = start();

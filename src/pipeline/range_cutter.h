@@ -10,8 +10,8 @@
 // range that the intent names, which may begin and end anywhere.
 //
 // When: as soon as rows or bytes are there (behind), else `after` the first record of the range
-// became available (in step). A writer that is still busy then lets the range grow, which is how
-// ranges get larger when the destination is slow.
+// came to the log, or became available if the log does not tell (in step). A writer that is still
+// busy then lets the range grow, which is how ranges get larger when the destination is slow.
 #pragma once
 
 #include <chrono>
@@ -67,7 +67,7 @@ class RangeCutter {
 struct Backlog {
   int64_t positions = 0;          // between the next range and the end of the log
   double bytes_per_position = 0;  // of earlier ranges; 0: unknown
-  SteadyTime empty_at{};          // when it was last known that there was nothing to cut
+  SteadyTime empty_at{};          // when there was last nothing to cut, as far as is known
 };
 
 /// Enough is there for a full range.

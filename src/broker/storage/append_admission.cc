@@ -55,7 +55,8 @@ void LogStoreCore::enter(Group& group, const Append& append,
   auto& state = append.log->state();
   if (state.group_part == SIZE_MAX) {
     state.group_part = group.parts.size();
-    group.parts.push_back({.log = append.log, .batches = {}, .applied = 0});
+    group.parts.push_back(
+        {.log = append.log, .batches = {}, .applied = 0, .arrived = append.queued});
   }
   for (const auto& batch : batches) {
     char* const at = const_cast<char*>(batch.bytes().data());

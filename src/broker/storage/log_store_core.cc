@@ -174,8 +174,10 @@ void LogStoreCore::append(PartitionLogPtr log, AppendBatches batches, AppendDone
     refusal = this->refusal();
     if (!refusal) {
       queued_bytes_ += batches.bytes.size();
-      queue_.push_back(
-          Append{.log = std::move(log), .batches = std::move(batches), .done = std::move(done)});
+      queue_.push_back(Append{.log = std::move(log),
+                              .batches = std::move(batches),
+                              .done = std::move(done),
+                              .queued = clock_.steady()});
       if (queue_.size() == 1) queue_changed_.notify_one();
       return;
     }
@@ -204,6 +206,7 @@ void LogStoreCore::append_together(std::vector<PartitionAppend> appends) {
         queue_.push_back(Append{.log = std::move(append.log),
                                 .batches = std::move(append.batches),
                                 .done = std::move(append.done),
+                                .queued = clock_.steady(),
                                 .together = together});
         together = 1;
       }
@@ -442,6 +445,12 @@ Result<void> LogStoreCore::apply(Group& group) {
     return fail(Errc::kUnavailable, "an earlier append could not be written to its segment");
   }
   for (auto& part : group.parts) {
+    {
+      // Before the high watermark: whoever sees that asks for this.
+      auto& state = part.log->state();
+      const std::lock_guard lock(state.mutex);
+      state.arrivals.note(part.batches.back().next_offset(), part.arrived);
+    }
     auto applied = retry_while_full(
         [&] { return apply_batches(part.log->state(), part.batches, group.now_ms, part.applied); });
     if (applied) continue;

@@ -40,6 +40,7 @@ class LogStoreCore {
     PartitionLogPtr log;
     AppendBatches batches;
     AppendDone done;
+    SteadyTime queued;
     size_t together = 1;  // with how many of the following (itself counts) it must be committed
   };
   struct Create {
@@ -88,6 +89,7 @@ class LogStoreCore {
     PartitionLogPtr log;
     std::vector<kafka::RecordBatchView> batches;
     size_t applied = 0;
+    SteadyTime arrived;  // the first append
   };
   struct GroupAppend {
     Append append;

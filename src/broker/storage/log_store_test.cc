@@ -43,6 +43,28 @@ TEST_F(LogStoreTest, append_is_visible_when_acknowledged) {
   EXPECT_THAT(read_all(*log, Offset(1)), ElementsAre(Pair(0, "a"), Pair(1, "b"), Pair(2, "c")));
 }
 
+TEST_F(LogStoreTest, tells_when_records_came) {
+  const auto store = open_store(options());
+  const auto log = create_partition(*store, kTp);
+  EXPECT_EQ(log->arrived_since(Offset(0)), std::nullopt);
+  const auto before = std::chrono::steady_clock::now();
+  append(*log, make_batch({"a", "b"}));
+  const auto between = std::chrono::steady_clock::now();
+  append(*log, make_batch({"c"}));
+  const auto after = std::chrono::steady_clock::now();
+  for (int64_t offset : {0, 1}) {
+    const auto arrived = log->arrived_since(Offset(offset));
+    ASSERT_TRUE(arrived);
+    EXPECT_GE(*arrived, before);
+    EXPECT_LE(*arrived, between);
+  }
+  const auto last = log->arrived_since(Offset(2));
+  ASSERT_TRUE(last);
+  EXPECT_GE(*last, between);
+  EXPECT_LE(*last, after);
+  EXPECT_EQ(log->arrived_since(Offset(3)), std::nullopt);
+}
+
 TEST_F(LogStoreTest, several_batches_in_one_append_follow_each_other) {
   const auto store = open_store(options());
   const auto log = create_partition(*store, kTp);

@@ -59,6 +59,10 @@ Offset PartitionLog::high_watermark() const {
   return Offset(state_->high_watermark.load(std::memory_order_acquire));
 }
 Offset PartitionLog::last_stable_offset() const { return state_->last_stable_offset(); }
+std::optional<SteadyTime> PartitionLog::arrived_since(Offset offset) const {
+  const std::lock_guard lock(state_->mutex);
+  return state_->arrivals.first_since(offset);
+}
 bool PartitionLog::is_deleted() const { return state_->deleted; }
 int32_t PartitionLog::leader_epoch() const { return core_.leader_epoch(); }
 

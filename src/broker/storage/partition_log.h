@@ -94,6 +94,10 @@ class PartitionLog : public std::enable_shared_from_this<PartitionLog> {
   [[nodiscard]] Offset end_offset(Isolation isolation) const {
     return isolation == Isolation::kReadCommitted ? last_stable_offset() : high_watermark();
   }
+  /// When the first of the readable records from `offset` on was given to append(), before it was
+  /// durable: if that is further back than is remembered (64 group commits), a later time; nullopt
+  /// when none has come since the store was opened.
+  [[nodiscard]] std::optional<SteadyTime> arrived_since(Offset offset) const;
   [[nodiscard]] int32_t leader_epoch() const;
   [[nodiscard]] uint64_t size_bytes() const;
   [[nodiscard]] size_t segment_count() const;

@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "base/error.h"
+#include "broker/storage/arrival_times.h"
 #include "broker/storage/leader_epochs.h"
 #include "broker/storage/open_transactions.h"
 #include "broker/storage/partition_log.h"
@@ -81,6 +82,7 @@ struct PartitionState {
   std::map<uint64_t, Waiter> waiters;
   uint64_t next_waiter = 1;
   std::vector<Offset> snapshots;  // of the .snapshot files there, oldest first
+  ArrivalTimes arrivals;
   // What a checkpoint has to sync.
   bool dirty = false;
   bool dirty_directory = false;

@@ -20,7 +20,7 @@
 namespace freshet::pipeline::testing {
 
 /// Joining takes the group over at once: whoever was in it before is fenced.
-class MemoryConsumer final : public kafka::GroupConsumer {
+class MemoryConsumer : public kafka::GroupConsumer {
  public:
   MemoryConsumer(MemoryWorld& world, Incarnation& self, std::string topic)
       : world_(world), self_(self), topic_(std::move(topic)) {}
