@@ -8,6 +8,7 @@
 #include <filesystem>
 #include <mutex>
 #include <system_error>
+#include <tuple>
 #include <utility>
 
 #include "base/check.h"
@@ -172,6 +173,9 @@ class Engine::State {
  private:
   Result<StreamResult> fetch(Connection::Slot& slot, Libchdb::Result running,
                              const ChunkSink& on_chunk);
+  Result<InsertResult> feed(Connection::Slot& slot, Libchdb::InsertStream stream,
+                            std::span<const std::string_view> chunks,
+                            const std::function<void()>& between_chunks);
   Result<InsertResult> feed(Libchdb::InsertStream stream, std::span<const std::string_view> chunks,
                             const std::function<void()>& between_chunks);
   Result<Libchdb::Connection*> connect();
@@ -408,7 +412,8 @@ Result<InsertResult> Engine::State::insert(Connection::Slot& slot, const InsertS
                                            const std::function<void()>& between_chunks) {
   FRESHET_TRY(apply(slot, {}));  // what an earlier query of this connection was given
   const std::string sql = insert_sql(statement);
-  return feed(api_.stream_insert_n(*slot.handle, sql.data(), sql.size(), statement.format.data(),
+  return feed(slot,
+              api_.stream_insert_n(*slot.handle, sql.data(), sql.size(), statement.format.data(),
                                    statement.format.size()),
               chunks, between_chunks);
 }
@@ -417,7 +422,8 @@ Result<InsertResult> Engine::State::insert(Connection::Slot& slot, const InsertT
                                            std::span<const std::string_view> chunks) {
   FRESHET_TRY(apply(slot, insert.settings));
   const ParameterArrays bound(insert.parameters);
-  return feed(api_.stream_insert_with_params_n(
+  return feed(slot,
+              api_.stream_insert_with_params_n(
                   *slot.handle, insert.sql.data(), insert.sql.size(), insert.format.data(),
                   insert.format.size(), bound.names.data(), bound.name_sizes.data(),
                   bound.values.data(), bound.value_sizes.data(), insert.parameters.size()),
@@ -439,6 +445,18 @@ Result<void> Engine::State::kill(std::string_view tag) {
       fmt::format("KILL QUERY WHERE Settings['log_comment'] = {} ASYNC", quote_string(tag));
   FRESHET_TRY(take_result(api_, api_.query_n(*anchor_, sql.data(), sql.size(), "Null", 4)));
   return {};
+}
+
+Result<InsertResult> Engine::State::feed(Connection::Slot& slot, Libchdb::InsertStream stream,
+                                         std::span<const std::string_view> chunks,
+                                         const std::function<void()>& between_chunks) {
+  auto fed = feed(stream, chunks, between_chunks);
+  if (!fed) {
+    // A connection holds the table of an INSERT that failed until its next statement: a DROP of the
+    // table would wait for it.
+    std::ignore = take_result(api_, api_.query_n(*slot.handle, "SELECT 1", 8, "Null", 4));
+  }
+  return fed;
 }
 
 Result<InsertResult> Engine::State::feed(Libchdb::InsertStream handle,

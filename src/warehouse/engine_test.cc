@@ -118,6 +118,17 @@ TEST_F(EngineQuery, an_insert_that_fails_lands_nothing_and_leaves_a_usable_conne
   EXPECT_EQ(inserted->rows_written, 2U);
 }
 
+TEST_F(EngineQuery, an_insert_that_fails_lets_its_table_go) {
+  run("CREATE TABLE " + in_database("t") +
+      " (a UInt8, CONSTRAINT c CHECK a != 7) ENGINE = MergeTree ORDER BY a");
+  auto session = engine_->connect();
+  ASSERT_TRUE(session) << session.error().message();
+  const std::string_view row = "7\n";
+  const InsertStatement insert{.table = in_database("t"), .format = "TabSeparated"};
+  EXPECT_FALSE(session->insert(insert, std::span(&row, 1)));
+  run("DROP TABLE " + in_database("t") + " SYNC");  // waits as long as anybody holds the table
+}
+
 TEST_F(EngineQuery, more_threads_than_connections_take_turns) {
   std::vector<std::jthread> threads;
   std::atomic<int> done = 0;
