@@ -59,6 +59,7 @@ pipelines:
     dlq: { max_count: 10_000, max_rate: 0.5% }
     on_unknown_field: reject
     on_missing_field: reject
+    epoch_unit: us
     workers: 2
     memory: 128MiB
   both: { from: [flights, clicks], to: { clickhouse: { table: both } } }
@@ -115,6 +116,7 @@ TEST(LoadPlatform, reads_every_key) {
   EXPECT_DOUBLE_EQ(rows.dlq.max_rate, 0.005);
   EXPECT_EQ(rows.on_unknown_field, OnUnknownField::kReject);
   EXPECT_EQ(rows.on_missing_field, OnMissingField::kReject);
+  EXPECT_EQ(rows.epoch_unit, EpochUnit::kMicroseconds);
   EXPECT_EQ(rows.workers, 2u);
   EXPECT_EQ(rows.memory, 128u << 20);
   EXPECT_EQ(platform.consumer_group(rows), "freshet.events.rows");

@@ -94,6 +94,7 @@ struct ColumnPath {
 enum class OnReject { kDeadLetter, kStop };
 enum class OnUnknownField { kIgnore, kReject };
 enum class OnMissingField { kDefault, kReject };
+enum class EpochUnit { kSeconds, kMilliseconds, kMicroseconds, kNanoseconds };
 
 /// Where a pipeline begins in a partition of which its group has committed nothing.
 struct PipelineStart {
@@ -123,6 +124,7 @@ struct PipelineSettings {
   DeadLetterLimits dlq;
   OnUnknownField on_unknown_field = OnUnknownField::kIgnore;
   OnMissingField on_missing_field = OnMissingField::kDefault;
+  EpochUnit epoch_unit = EpochUnit::kSeconds;
   uint32_t workers = 0;            // 0: one per core, at most one per partition
   uint64_t memory = 256ULL << 20;  // bytes in flight, end to end
 };

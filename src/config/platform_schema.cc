@@ -401,6 +401,16 @@ ValueKind<PipelineStart> start_kind() {
           }};
 }
 
+void check_pipeline(const Place& place, PipelineSettings& settings) {
+  const Node* from = place.node().find("from");
+  settings.from_at = from != nullptr ? from->at : place.node().at;
+  if (settings.flush.bytes > settings.memory) {
+    place.error(
+        fmt::format("flush.bytes ({}) is more than memory ({}); raise memory or lower flush.bytes",
+                    print_byte_size(settings.flush.bytes), print_byte_size(settings.memory)));
+  }
+}
+
 Section<PipelineSettings> pipeline_section() {
   Section<PipelineSettings> pipeline("Moves the records of topics to one place, exactly once.");
   pipeline
@@ -412,11 +422,12 @@ Section<PipelineSettings> pipeline_section() {
                .otherwise = "json",
                .text = {"How records are read.", "json"}},
               read_decode)
-      .custom({.name = "columns",
-               .type = "map",
-               .text = {"Table column: path in the record.", "{ amount: payload.total }",
-                        "each column takes the field of its own name"}},
-              read_columns);
+      .custom(
+          {.name = "columns",
+           .type = "map",
+           .text = {"Table column, or name of a Nested: path in the record.",
+                    "{ amount: payload.total }", "each column takes the field of its own name"}},
+          read_columns);
   auto to = sink_section();
   KeyInfo to_info = map_key("to", to.info(), {"Where rows go.", "{ clickhouse: { table: a.b } }"});
   to_info.required = true;
@@ -438,27 +449,29 @@ Section<PipelineSettings> pipeline_section() {
            choice_kind<OnUnknownField>(
                {{"ignore", OnUnknownField::kIgnore}, {"reject", OnUnknownField::kReject}},
                {"add_column"}),
-           {"A field that no column takes.", "ignore"})
+           {"A field that no column takes, also inside the objects of Tuple and Nested columns.",
+            "ignore"})
       .key("on_missing_field", &PipelineSettings::on_missing_field,
            choice_kind<OnMissingField>(
                {{"default", OnMissingField::kDefault}, {"reject", OnMissingField::kReject}}),
-           {"A column whose field is not in the record.", "default"})
+           {"A column whose field is not in the record, and likewise an element of a Tuple or "
+            "Nested. A column with a DEFAULT gets that either way.",
+            "default"})
+      .key("epoch_unit", &PipelineSettings::epoch_unit,
+           choice_kind<EpochUnit>({{"s", EpochUnit::kSeconds},
+                                   {"ms", EpochUnit::kMilliseconds},
+                                   {"us", EpochUnit::kMicroseconds},
+                                   {"ns", EpochUnit::kNanoseconds}}),
+           {"What numbers count that stand where a column takes a time: since 1970, in UTC. Times "
+            "that are texts are not touched.",
+            "ms"})
       .key("workers", &PipelineSettings::workers, count_kind_as<uint32_t>(0, 256),
            {"Threads that decode and write; 0: one per core, at most one per partition.", "2"})
       .key("memory", &PipelineSettings::memory, byte_size_kind(16 * kMiB, 1024 * kGiB),
            {"Most bytes in flight, from log to table.", "256MiB"})
       .not_yet("window", "Windows over event time.")
       .not_yet("steps", "SQL, enrichment and rules between decoding and writing.")
-      .check([](const Place& place, PipelineSettings& settings) {
-        const Node* from = place.node().find("from");
-        settings.from_at = from != nullptr ? from->at : place.node().at;
-        if (settings.flush.bytes > settings.memory) {
-          place.error(
-              fmt::format("flush.bytes ({}) is more than memory ({}); raise memory or lower "
-                          "flush.bytes",
-                          print_byte_size(settings.flush.bytes), print_byte_size(settings.memory)));
-        }
-      });
+      .check(check_pipeline);
   return pipeline;
 }
 

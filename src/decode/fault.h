@@ -15,7 +15,9 @@ enum class Fault : uint8_t {
   kOutOfRange,
   kNullNotAllowed,
   kUnknownField,
-  kOtherOrder,  // the fast walk only: the keys do not come in the order learned
+  kMissingField,  // of an object inside a value; at the top the decoder itself looks
+  kTooLarge,      // defaults that would fill more than the limit
+  kOtherOrder,    // the fast walk only: the keys do not come in the order learned
 };
 
 }  // namespace freshet::decode

@@ -10,6 +10,7 @@
 #include "decode/json_layout.h"
 #include "decode/json_run.h"
 #include "decode/json_walk.h"
+#include "decode/value_tree.h"
 
 namespace freshet::decode {
 namespace {
@@ -73,7 +74,8 @@ class JsonDecoder::Impl {
       : plan_(std::move(plan)),
         layout_(std::move(layout)),
         walk_(plan_, layout_),
-        reserved_text_(plan_.columns.size()) {
+        reserved_text_(plan_.columns.size()),
+        constants_(plan_.columns.size()) {
     auto schema = std::make_shared<Schema>();
     for (const auto& column : plan_.columns) schema->push_back(column.field);
     schema_ = std::move(schema);
@@ -99,6 +101,7 @@ class JsonDecoder::Impl {
            (record.key || !key_needed_) && record.timestamp_ms >= timestamp_ms_min_ &&
            record.timestamp_ms <= timestamp_ms_max_;
   }
+  Fault read_constant(size_t index);
   [[nodiscard]] std::optional<Finding> refuse_unread(const RecordView& record) const;
   void decode_run(std::span<const uint32_t> indexes);
   void decode_alone(size_t index);
@@ -123,7 +126,8 @@ class JsonDecoder::Impl {
   bool key_needed_ = false;
   int64_t timestamp_ms_min_ = INT64_MIN;
   int64_t timestamp_ms_max_ = INT64_MAX;
-  std::vector<std::string> reserved_text_;  // constants with readable bytes behind them
+  std::vector<std::string> reserved_text_;        // constants with readable bytes behind them
+  std::vector<std::optional<Column>> constants_;  // of columns that a ValueTree reads: one row
   uint32_t misses_ = 0;
   uint32_t rest_ = 0;
 
@@ -137,19 +141,36 @@ class JsonDecoder::Impl {
   std::vector<uint32_t> accepted_;
 };
 
+/// Into the batch that the walk is attached to, or into constants_.
+Fault JsonDecoder::Impl::read_constant(size_t index) {
+  const JsonColumn& column = plan_.columns[index];
+  JsonRun run;
+  run.add(column.constant);
+  if (run.scan() != JsonRun::Scan::kGood || run.tokens()[0] != 0) return Fault::kMalformed;
+  const uint32_t* token = run.tokens();
+  if (!ValueTree::reads(column.field.type.kind)) {
+    if (token[1] < column.constant.size()) return Fault::kMalformed;
+    return append_value(walk_.slots()[index], run.text(), run.text() + column.constant.size());
+  }
+  ValueTree tree(column.field.type, {.unknown_fields = UnknownFieldPolicy::kReject,
+                                     .elements_needed = true,
+                                     .depth_max = plan_.limits.depth_max,
+                                     .default_bytes_max = plan_.limits.default_bytes_max,
+                                     .epoch_digits = plan_.epoch_digits});
+  Column& constant = constants_[index].emplace(column.field.type);
+  Column* const columns[] = {&constant};
+  tree.attach(columns);
+  if (const Fault fault = tree.append(run.text(), token, 0); fault != Fault::kNone) return fault;
+  return *token < column.constant.size() ? Fault::kMalformed : Fault::kNone;
+}
+
 Result<void> JsonDecoder::Impl::check_constants() {
   ColumnBatch probe(schema_);
   walk_.attach(probe);
   for (size_t i = 0; i < plan_.columns.size(); ++i) {
     const JsonColumn& column = plan_.columns[i];
     if (column.missing != MissingPolicy::kConstant) continue;
-    JsonRun text;
-    text.add(column.constant);
-    Fault fault = Fault::kMalformed;
-    if (text.scan() == JsonRun::Scan::kGood && text.tokens()[0] == 0 &&
-        text.tokens()[1] >= column.constant.size()) {
-      fault = append_value(walk_.slots()[i], text.text(), text.text() + column.constant.size());
-    }
+    const Fault fault = read_constant(i);
     if (fault != Fault::kNone) {
       return fail(Errc::kInvalidArgument,
                   "column {}: the constant {} is not a value that fits {}; write it as JSON, texts "
@@ -327,6 +348,10 @@ std::optional<Finding> JsonDecoder::Impl::fill_missing_column(uint32_t index,
       out_->column(index).append_default();
       return std::nullopt;
     case MissingPolicy::kConstant: {
+      if (constants_[index]) {
+        out_->column(index).append_row(*constants_[index], 0);
+        return std::nullopt;
+      }
       const auto& text = reserved_text_[index];
       const Fault fault =
           append_value(walk_.slots()[index], text.data(), text.data() + text.size());
@@ -381,7 +406,7 @@ void JsonDecoder::Impl::append_metadata_column(uint32_t index) {
   const JsonColumn& plan = plan_.columns[index];
   Column& column = out_->column(index);
   const size_t rows = accepted_.size();
-  const bool wide = fixed_width(plan.field.type.kind) == 8;
+  const bool wide = fixed_width(plan.field.type) == 8;
   switch (plan.source) {
     case ColumnSource::kPath:
       break;
@@ -431,6 +456,10 @@ Result<JsonDecoder> JsonDecoder::create(JsonPlan plan) {
       plan.run_bytes > kRecordBytesMax) {
     return fail(Errc::kInvalidArgument, "the size limit of JSON records is 1 to {} bytes, not {}",
                 kRecordBytesMax, plan.limits.record_bytes_max);
+  }
+  if (plan.epoch_digits > 9) {
+    return fail(Errc::kInvalidArgument, "numbers of time have 0 to 9 digits of a second, not {}",
+                plan.epoch_digits);
   }
   FRESHET_ASSIGN(auto layout, JsonLayout::compile(plan));
   auto impl = std::make_unique<Impl>(std::move(plan), std::move(layout));

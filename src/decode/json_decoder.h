@@ -3,22 +3,31 @@
 // No coercion. A value is taken only if the column holds exactly what the document says:
 //   String, LowCardinality    JSON strings (escapes resolved)
 //   Bool                      true, false
-//   Int*, UInt*               numbers written without fraction and exponent, in range
+//   Int*, UInt*               numbers written without fraction and exponent, in range; those of 128
+//                             and 256 bits also as texts of such a number
 //   Float32, Float64          numbers; integers (no fraction, no exponent) only if exact, others
 //                             rounded to the nearest value; overflow, and a non-zero number that
 //                             would become 0, are out of range
-//   Decimal                   numbers that fit the precision and scale without rounding
+//   Decimal                   numbers that fit the precision and scale without rounding; of more
+//                             than 18 digits of precision also as texts of such a number
 //   UUID                      strings of 8-4-4-4-12 hexadecimal digits
 //   Date, Date32              "YYYY-MM-DD"
 //   DateTime, DateTime64      "YYYY-MM-DD(T or space)hh:mm:ss[.fraction][Z or ±hh:mm]"; no zone
 //                             means UTC, and is refused if the column declares another zone; digits
-//                             of a fraction beyond the column's scale must be zeros; numbers are
-//                             refused
+//                             of a fraction beyond the column's scale must be zeros. Numbers are
+//                             seconds since the epoch (or JsonPlan::epoch_digits), with such a
+//                             fraction
+//   FixedString(N)            strings of exactly N bytes
+//   Enum                      strings that are one of its names
+//   IPv4, IPv6                strings; an IPv4 address in an IPv6 column is ::ffff:a.b.c.d
+//   LowCardinality(T)         as T
+//   Array, Tuple, Map, JSON   arrays and objects: value_tree.h
 //   Nullable(...)             null as well
-// Objects and arrays fit no column. A null where columns look for an object is a null for each of
-// them. Keys are compared after resolving escapes; a key that appears twice in an object that holds
-// columns (the record itself, and every object on a path) rejects the record. Objects that no
-// column looks into are checked for syntax, UTF-8 and depth only.
+// Objects and arrays fit no other column. A null where columns look for an object is a null for
+// each of them. Keys are compared after resolving escapes; a key that appears twice in an object
+// that holds columns (the record itself, every object on a path, all inside a column's value)
+// rejects the record. Objects that no column looks into are checked for syntax, UTF-8 and depth
+// only.
 //
 // How it is fast and still sound: stage 1 of simdjson runs once over many records copied back to
 // back with a line feed between them. A line feed inside a string is an error of JSON, so if stage

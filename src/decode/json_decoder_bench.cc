@@ -4,6 +4,8 @@
 // bare_iterate_many   simdjson on demand over one contiguous run, five fields touched, nothing kept
 // decode              all checks, rows into columns, provenance columns included
 // decode_documents    the same, each record parsed alone: what a run with many broken records costs
+// decode_orders       records of about 1.6 kB of arrays and objects into Nested, Array and Map
+// columns
 #include <benchmark/benchmark.h>
 #include <fmt/format.h>
 #include <simdjson.h>
@@ -135,6 +137,69 @@ BENCHMARK(decode)->Unit(benchmark::kMillisecond)->MeasureProcessCPUTime();
 
 void decode_documents(benchmark::State& state) { run_decoder(state, 0); }
 BENCHMARK(decode_documents)->Unit(benchmark::kMillisecond)->MeasureProcessCPUTime();
+
+std::vector<std::string> orders() {
+  std::mt19937_64 random(43);
+  std::vector<std::string> records;
+  for (size_t i = 0; i < kRecords / 10; ++i) {
+    std::string lines;
+    for (size_t line = 0; line < 12; ++line) {
+      lines += fmt::format(
+          R"({}{{"sku":"sku-{:08x}","name":"A thing of size {}","quantity":{},"price":{}.{:02},)"
+          R"("tags":["new","tag {}"]}})",
+          line > 0 ? "," : "", random() % 1'000'000, line, random() % 20 + 1, random() % 900,
+          random() % 100, random() % 50);
+    }
+    records.push_back(fmt::format(
+        R"({{"id":{},"customer":{{"id":"{:016x}","name":"Customer {}"}},"lines":[{}],)"
+        R"("attributes":{{"channel":"web","campaign":"c{}","region":"eu"}},"total":{}.5}})",
+        i, random(), i % 1000, lines, random() % 10, random() % 10'000));
+  }
+  return records;
+}
+
+void decode_orders(benchmark::State& state) {
+  JsonPlan plan;
+  const auto add = [&](std::string name, std::string_view type, std::string_view path) {
+    plan.columns.push_back({.field = {std::move(name), parse_clickhouse_type(type).value()},
+                            .path = parse_json_path(path).value()});
+  };
+  add("id", "UInt64", "id");
+  add("customer", "String", "customer.name");
+  add("attributes", "Map(LowCardinality(String), String)", "attributes");
+  add("total", "Decimal(18, 2)", "total");
+  for (const auto& [member, type] : std::initializer_list<std::pair<std::string, std::string_view>>{
+           {"sku", "Array(String)"},
+           {"quantity", "Array(UInt32)"},
+           {"price", "Array(Decimal(9, 2))"},
+           {"tags", "Array(Array(LowCardinality(String)))"}}) {
+    add("lines." + member, type, "lines");
+    plan.columns.back().nested_member = member;
+  }
+  auto decoder = JsonDecoder::create(std::move(plan)).value();
+  const auto texts = orders();
+  std::vector<RecordView> records;
+  size_t bytes = 0;
+  for (const auto& text : texts) {
+    records.push_back({.offset = Offset(static_cast<int64_t>(records.size())),
+                       .timestamp_ms = 1'700'000'000'000,
+                       .key = std::nullopt,
+                       .value = text,
+                       .headers = {}});
+    bytes += text.size();
+  }
+  ColumnBatch out(decoder.schema());
+  std::vector<Reject> rejects;
+  for (auto _ : state) {
+    out.clear();
+    decoder.decode(records, {.topic = "orders", .partition = 3}, out, rejects);
+    if (out.rows() != records.size()) state.SkipWithError("rows are missing");
+    benchmark::DoNotOptimize(out);
+  }
+  state.SetItemsProcessed(state.iterations() * static_cast<int64_t>(records.size()));
+  state.SetBytesProcessed(state.iterations() * static_cast<int64_t>(bytes));
+}
+BENCHMARK(decode_orders)->Unit(benchmark::kMillisecond)->MeasureProcessCPUTime();
 
 }  // namespace
 }  // namespace freshet::decode

@@ -34,9 +34,25 @@ JsonPlan plan(size_t run_bytes) {
   add("id", "Nullable(UUID)");
   add("o.n", "Nullable(Int32)");
   add("o.p.s", "Nullable(String)");
+  add("w", "Nullable(Int256)");
+  add("dd", "Nullable(Decimal(60, 20))");
+  add("ip", "Nullable(IPv6)");
+  add("e", "Enum8('a' = 1, 'b' = -2)");
+  add("fs", "Nullable(FixedString(3))");
+  add("arr", "Array(Array(Nullable(Int16)))");
+  add("tup", "Tuple(x UInt8, y Array(LowCardinality(String)))");
+  add("pair", "Array(Tuple(UInt8, String))");
+  add("map", "Map(String, Map(Int16, String))");
+  add("times", "Map(DateTime64(3), Bool)");
+  add("js", "JSON");
+  for (const std::string_view member : {"a", "b"}) {
+    add("nest", member == "a" ? "Array(String)" : "Array(Array(UInt8))");
+    plan.columns.back().field.name += fmt::format(".{}", member);
+    plan.columns.back().nested_member = member;
+  }
   plan.columns.push_back({.field = {"offset", parse_clickhouse_type("UInt64").value()},
                           .source = ColumnSource::kOffset});
-  plan.limits = {.record_bytes_max = 4096, .depth_max = 8};
+  plan.limits = {.record_bytes_max = 4096, .depth_max = 8, .default_bytes_max = 256};
   plan.run_bytes = run_bytes;
   return plan;
 }
@@ -53,6 +69,24 @@ Decoded decode(JsonDecoder& decoder, const std::vector<RecordView>& records) {
   return decoded;
 }
 
+void check_equal(const Column& left, const Column& right) {
+  FRESHET_CHECK_EQ(left.size(), right.size());
+  FRESHET_CHECK(std::ranges::equal(left.validity(), right.validity()), "{}",
+                to_clickhouse_type(left.type()));
+  FRESHET_CHECK_EQ(left.chars(), right.chars());
+  FRESHET_CHECK(std::ranges::equal(left.offsets(), right.offsets()), "{}",
+                to_clickhouse_type(left.type()));
+  if (left.type().kind == ColumnKind::kLowCardinalityString) {
+    for (size_t row = 0; row < left.size(); ++row) {
+      FRESHET_CHECK_EQ(left.string_at(row), right.string_at(row));
+    }
+  } else {
+    FRESHET_CHECK(std::ranges::equal(left.values(), right.values()), "{}",
+                  to_clickhouse_type(left.type()));
+  }
+  for (size_t i = 0; i < left.child_count(); ++i) check_equal(left.child(i), right.child(i));
+}
+
 void check_equal(const Decoded& a, const Decoded& b) {
   FRESHET_CHECK_EQ(a.rejects.size(), b.rejects.size());
   for (size_t i = 0; i < a.rejects.size(); ++i) {
@@ -63,19 +97,7 @@ void check_equal(const Decoded& a, const Decoded& b) {
     FRESHET_CHECK_EQ(a.rejects[i].detail, b.rejects[i].detail);
   }
   for (size_t i = 0; i < a.rows.column_count(); ++i) {
-    const Column& left = a.rows.column(i);
-    const Column& right = b.rows.column(i);
-    FRESHET_CHECK_EQ(left.size(), right.size());
-    FRESHET_CHECK(std::ranges::equal(left.validity(), right.validity()), "column {}", i);
-    FRESHET_CHECK_EQ(left.chars(), right.chars());
-    FRESHET_CHECK(std::ranges::equal(left.offsets(), right.offsets()), "column {}", i);
-    if (left.type().kind == ColumnKind::kLowCardinalityString) {
-      for (size_t row = 0; row < left.size(); ++row) {
-        FRESHET_CHECK_EQ(left.string_at(row), right.string_at(row));
-      }
-    } else {
-      FRESHET_CHECK(std::ranges::equal(left.values(), right.values()), "column {}", i);
-    }
+    check_equal(a.rows.column(i), b.rows.column(i));
   }
 }
 

@@ -5,85 +5,23 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
-#include <cstring>
 #include <random>
+
+#include "decode/testing/shown_value.h"
 
 namespace freshet::decode {
 namespace {
 
 using enum RejectReason;
-using testing::ElementsAre;
-using testing::HasSubstr;
-using testing::IsEmpty;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
 
 constexpr int64_t kRecordTime = 1'758'191'400'123;  // 2025-09-18T10:30:00.123Z
 
 JsonColumn path_column(std::string_view name, std::string_view type, std::string_view path = {}) {
   return {.field = {std::string(name), parse_clickhouse_type(type).value()},
           .path = parse_json_path(path.empty() ? name : path).value()};
-}
-
-std::string decimal_text(int128 value) {
-  const bool negative = value < 0;
-  std::string digits;
-  for (; value != 0; value /= 10) {
-    digits.insert(digits.begin(), static_cast<char>('0' + std::abs(static_cast<int>(value % 10))));
-  }
-  return (negative ? "-" : "") + (digits.empty() ? "0" : digits);
-}
-
-/// The stored value as text: numbers in decimal, UUIDs in hexadecimal.
-std::string shown(const Column& column, size_t row) {
-  if (column.is_null(row)) return "NULL";
-  const auto& values = column.values();
-  const size_t width = fixed_width(column.type().kind);
-  const auto number = [&]<class T>(T) {
-    T value;
-    std::memcpy(&value, values.data() + row * width, sizeof value);
-    return fmt::format("{}", value);
-  };
-  switch (column.type().kind) {
-    case ColumnKind::kString:
-    case ColumnKind::kLowCardinalityString:
-      return std::string(column.string_at(row));
-    case ColumnKind::kBool:
-    case ColumnKind::kUInt8:
-      return number(uint8_t{});
-    case ColumnKind::kInt8:
-      return number(int8_t{});
-    case ColumnKind::kInt16:
-      return number(int16_t{});
-    case ColumnKind::kUInt16:
-    case ColumnKind::kDate:
-      return number(uint16_t{});
-    case ColumnKind::kInt32:
-    case ColumnKind::kDate32:
-    case ColumnKind::kDecimal32:
-      return number(int32_t{});
-    case ColumnKind::kUInt32:
-    case ColumnKind::kDateTime:
-      return number(uint32_t{});
-    case ColumnKind::kInt64:
-    case ColumnKind::kDateTime64:
-    case ColumnKind::kDecimal64:
-      return number(int64_t{});
-    case ColumnKind::kUInt64:
-      return number(uint64_t{});
-    case ColumnKind::kFloat32:
-      return number(float{});
-    case ColumnKind::kFloat64:
-      return number(double{});
-    case ColumnKind::kDecimal128:
-      return decimal_text(column.fixed<int128>()[row]);
-    case ColumnKind::kUuid: {
-      std::string text;
-      for (size_t i = 0; i < 16; ++i) {
-        text += fmt::format("{:02x}", static_cast<unsigned>(values[row * 16 + i]));
-      }
-      return text;
-    }
-  }
-  return "?";
 }
 
 struct Decoded {
@@ -109,7 +47,8 @@ Decoded decode_all(JsonPlan plan, const std::vector<std::optional<std::string>>&
   EXPECT_EQ(out.rows() + decoded.rejects.size(), values.size());
   for (size_t row = 0; row < out.rows(); ++row) {
     auto& texts = decoded.rows.emplace_back();
-    for (size_t i = 0; i < out.column_count(); ++i) texts.push_back(shown(out.column(i), row));
+    for (size_t i = 0; i < out.column_count(); ++i)
+      texts.push_back(testing::shown(out.column(i), row));
   }
   return decoded;
 }
@@ -314,7 +253,8 @@ TEST(JsonDecoder, times_are_iso_texts_in_range) {
       {"DateTime64(3)", R"("2025-01-01")", "", kWrongType},
       {"DateTime64(3)", R"("yesterday, at about noon")", "", kWrongType},
       {"DateTime64(3)", R"("")", "", kWrongType},
-      {"DateTime64(3)", "1758191400000", "", kWrongType},
+      {"DateTime64(7)", R"("2025-09-18T10:30:00.1234567Z")", "17581914001234567"},
+      {"DateTime64(9)", R"("2025-09-18 10:30:00.1")", "1758191400100000000"},
       {"DateTime64(3, 'Asia/Tehran')", R"("2025-09-18T14:00:00+03:30")", "1758191400000"},
       {"DateTime64(3, 'Asia/Tehran')", R"("2025-09-18T14:00:00")", "", kWrongType},
       {"DateTime", R"("2013-01-01 05:00:00")", "1357016400"},
@@ -322,7 +262,6 @@ TEST(JsonDecoder, times_are_iso_texts_in_range) {
       {"DateTime", R"("2106-02-07T06:28:16Z")", "", kOutOfRange},
       {"DateTime", R"("1969-12-31T23:59:59Z")", "", kOutOfRange},
       {"DateTime", R"("2013-01-01T05:00:00.5Z")", "", kOutOfRange},
-      {"DateTime", "1357016400", "", kWrongType},
       {"Date", R"("1970-01-02")", "1"},
       {"Date", R"("2149-06-06")", "65535"},
       {"Date", R"("2149-06-07")", "", kOutOfRange},
@@ -336,6 +275,56 @@ TEST(JsonDecoder, times_are_iso_texts_in_range) {
   });
 }
 
+TEST(JsonDecoder, numbers_for_times_are_seconds_since_the_epoch) {
+  check_values({
+      {"DateTime64(3)", "1758191400", "1758191400000"},
+      {"DateTime64(3)", "1758191400.12", "1758191400120"},
+      {"DateTime64(3)", "1758191400.1230", "1758191400123"},
+      {"DateTime64(3)", "1758191400.1234", "", kOutOfRange},
+      {"DateTime64(3)", "1758191400000", "", kOutOfRange},  // milliseconds are not seconds
+      {"DateTime64(3)", "1e400", "", kOutOfRange},
+      {"DateTime64(3)", "-0.001", "-1"},
+      {"DateTime64(3)", "-2208988800", "-2208988800000"},
+      {"DateTime64(3)", "-2208988801", "", kOutOfRange},
+      {"DateTime64(9)", "-1.000000001", "-1000000001"},
+      {"DateTime64(9)", "1758191400.123456789", "1758191400123456789"},
+      {"DateTime64(9)", "9223372036.854775807", "9223372036854775807"},
+      {"DateTime64(9)", "9223372036.854775808", "", kOutOfRange},
+      {"DateTime64(0)", "99999999999", "", kOutOfRange},
+      {"DateTime64(0)", "10413791999", "10413791999"},
+      {"DateTime64(3)", "01", "", kMalformed},
+      {"DateTime64(3)", R"("1758191400")", "", kWrongType},
+      {"DateTime64(3, 'Asia/Tehran')", "1758191400", "1758191400000"},
+      {"DateTime", "1357016400", "1357016400"},
+      {"DateTime", "1357016400.0", "1357016400"},
+      {"DateTime", "1357016400.5", "", kOutOfRange},
+      {"DateTime", "4294967296", "", kOutOfRange},
+      {"DateTime", "-1", "", kOutOfRange},
+  });
+}
+
+TEST(JsonDecoder, numbers_of_time_count_what_the_plan_says) {
+  const auto stored = [](std::string_view type, uint8_t digits, std::string_view json) {
+    JsonPlan plan{.columns = {path_column("v", type)}, .epoch_digits = digits};
+    const auto decoded = decode_all(std::move(plan), {fmt::format(R"({{"v":{}}})", json)});
+    return decoded.rows.empty() ? std::string(reject_reason_name(decoded.rejects[0].reason))
+                                : decoded.rows[0][0];
+  };
+  EXPECT_EQ(stored("DateTime64(3)", 3, "1758191400123"), "1758191400123");
+  EXPECT_EQ(stored("DateTime64(6)", 3, "1758191400123.5"), "1758191400123500");
+  EXPECT_EQ(stored("DateTime64(3)", 3, "1758191400123.5"), "out_of_range");
+  EXPECT_EQ(stored("DateTime64(0)", 3, "1758191400000"), "1758191400");
+  EXPECT_EQ(stored("DateTime64(0)", 3, "1758191400001"), "out_of_range");
+  EXPECT_EQ(stored("DateTime", 3, "1758191400000"), "1758191400");
+  EXPECT_EQ(stored("DateTime", 9, "1758191400000000000"), "1758191400");
+  EXPECT_EQ(stored("DateTime64(9)", 9, "1758191400123456789"), "1758191400123456789");
+  EXPECT_EQ(stored("DateTime64(9)", 6, "1758191400123456"), "1758191400123456000");
+  EXPECT_EQ(stored("DateTime64(3)", 6, "-500000"), "-500");
+  EXPECT_EQ(stored("Array(DateTime64(3))", 3, "[1758191400123]"), "[1758191400123]");
+  EXPECT_EQ(stored("DateTime64(3)", 3, R"("2025-09-18T10:30:00.123Z")"), "1758191400123");
+  EXPECT_EQ(stored("UInt64", 3, "1758191400123"), "1758191400123");
+}
+
 TEST(JsonDecoder, uuids_are_their_text) {
   check_values({
       {"UUID", R"("0198a1b2-c3d4-7e5f-8091-a2b3c4d5e6f7")", "0198a1b2c3d47e5f8091a2b3c4d5e6f7"},
@@ -343,6 +332,87 @@ TEST(JsonDecoder, uuids_are_their_text) {
       {"UUID", R"("0198a1b2c3d47e5f8091a2b3c4d5e6f7")", "", kWrongType},
       {"UUID", R"("0198a1b2-c3d4-7e5f-8091-a2b3c4d5e6g7")", "", kWrongType},
       {"UUID", "7", "", kWrongType},
+  });
+}
+
+TEST(JsonDecoder, integers_of_128_and_256_bits_are_numbers_or_their_texts) {
+  const std::string int256_max =
+      "57896044618658097711785492504343953926634992332820282019728792003956564819967";
+  const std::string int256_min =
+      "-57896044618658097711785492504343953926634992332820282019728792003956564819968";
+  const std::string int256_above =
+      "57896044618658097711785492504343953926634992332820282019728792003956564819968";
+  const std::string uint256_max =
+      "115792089237316195423570985008687907853269984665640564039457584007913129639935";
+  const std::string uint256_above =
+      "115792089237316195423570985008687907853269984665640564039457584007913129639936";
+  check_values({
+      {"Int128", "170141183460469231731687303715884105727",
+       "170141183460469231731687303715884105727"},
+      {"Int128", "170141183460469231731687303715884105728", "", kOutOfRange},
+      {"Int128", "-170141183460469231731687303715884105728",
+       "-170141183460469231731687303715884105728"},
+      {"Int128", "-170141183460469231731687303715884105729", "", kOutOfRange},
+      {"Int128", R"("-5")", "-5"},
+      {"Int128", "0", "0"},
+      {"Int128", "-0", "0"},
+      {"Int128", "1.0", "", kWrongType},
+      {"Int128", R"("1.0")", "", kWrongType},
+      {"Int128", R"("")", "", kWrongType},
+      {"Int128", R"("0x10")", "", kWrongType},
+      {"Int128", "007", "", kMalformed},
+      {"UInt128", "340282366920938463463374607431768211455",
+       "340282366920938463463374607431768211455"},
+      {"UInt128", "340282366920938463463374607431768211456", "", kOutOfRange},
+      {"UInt128", "-1", "", kOutOfRange},
+      {"Int256", int256_max, int256_max},
+      {"Int256", int256_above, "", kOutOfRange},
+      {"Int256", int256_min, int256_min},
+      {"Int256", "-" + uint256_max, "", kOutOfRange},
+      {"UInt256", '"' + uint256_max + '"', uint256_max},
+      {"UInt256", uint256_above, "", kOutOfRange},
+      {"UInt256", std::string(500, '9'), "", kOutOfRange},
+      {"Nullable(UInt256)", "null", "NULL"},
+      {"Decimal(76, 76)", "-0." + std::string(76, '9'), "-" + std::string(76, '9')},
+      {"Decimal(76, 0)", std::string(77, '9'), "", kOutOfRange},
+      {"Decimal(40, 2)", R"("12.34")", "1234"},
+      {"Decimal(38, 2)", R"("12.34")", "1234"},
+      {"Decimal(38, 2)", R"("12.345")", "", kOutOfRange},
+      {"Decimal(38, 2)", R"("1,2")", "", kWrongType},
+  });
+}
+
+TEST(JsonDecoder, addresses_names_and_fixed_strings_are_their_texts) {
+  const std::string type = R"(Enum16('a' = -300, 'it\'s' = 2, '' = 7))";
+  check_values({
+      {"IPv4", R"("192.0.2.1")", "3221225985"},
+      {"IPv4", R"("255.255.255.255")", "4294967295"},
+      {"IPv4", R"("192.0.2")", "", kWrongType},
+      {"IPv4", R"("192.0.2.256")", "", kWrongType},
+      {"IPv4", R"("192.0.2.1\u0000")", "", kWrongType},
+      {"IPv4", "3221225985", "", kWrongType},
+      {"IPv6", R"("2001:db8::1")", "20010db8000000000000000000000001"},
+      {"IPv6", R"("192.0.2.1")", "00000000000000000000ffffc0000201"},
+      {"IPv6", R"("::ffff:192.0.2.1")", "00000000000000000000ffffc0000201"},
+      {"IPv6", R"("2001:db8::g")", "", kWrongType},
+      {"IPv6", R"("fe80::1%eth0")", "", kWrongType},
+      {"Nullable(IPv6)", "null", "NULL"},
+      {type, R"("a")", "-300"},
+      {type, R"("it's")", "2"},
+      {type, R"("it\u0027s")", "2"},
+      {type, R"("")", "7"},
+      {type, R"("A")", "", kOutOfRange},
+      {type, "2", "", kWrongType},
+      {"Nullable(Enum8('x' = 1))", "null", "NULL"},
+      {"FixedString(2)", R"("de")", "6465"},
+      {"FixedString(2)", R"("\u00e9")", "c3a9"},
+      {"FixedString(2)", R"("d")", "", kOutOfRange},
+      {"FixedString(2)", R"("deu")", "", kOutOfRange},
+      {"FixedString(2)", "12", "", kWrongType},
+      {"LowCardinality(UInt8)", "255", "255"},
+      {"LowCardinality(UInt8)", "256", "", kOutOfRange},
+      {"LowCardinality(Nullable(Date))", "null", "NULL"},
+      {"LowCardinality(Nullable(Date))", R"("1970-01-02")", "1"},
   });
 }
 

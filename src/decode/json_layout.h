@@ -26,6 +26,7 @@ struct KeyTarget {
     kUnknown,  // no column looks there
     kColumn,   // `index` into the plan's columns
     kColumns,  // `index` into JsonLayout::shared: several columns take the same value
+    kTree,     // `index` into JsonLayout::trees
     kObject,   // `index` into JsonLayout::nodes
   };
   Kind kind = Kind::kUnknown;
@@ -39,9 +40,19 @@ struct ObjectNode {
   std::vector<uint32_t> columns;  // all below it, for a null in its place
 };
 
+/// A value that a ValueTree reads: for one column, or for all of a Nested.
+struct TreeColumns {
+  std::vector<uint32_t> columns;
+  bool nested = false;
+};
+
 struct JsonLayout {
+  static constexpr uint32_t kNoTree = UINT32_MAX;
+
   std::vector<ObjectNode> nodes;
   std::vector<std::vector<uint32_t>> shared;
+  std::vector<TreeColumns> trees;
+  std::vector<uint32_t> tree_of;           // per column of the plan: its tree, or kNoTree
   std::vector<uint32_t> path_columns;      // those that a document fills
   std::vector<uint32_t> metadata_columns;  // the others
 

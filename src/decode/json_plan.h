@@ -39,6 +39,9 @@ struct JsonColumn {
   Field field;
   ColumnSource source = ColumnSource::kPath;
   std::vector<std::string> path = {};  // keys from the top-level object down; kPath only
+  /// Of the columns of a Nested, which are Arrays: the path leads to an array of objects, and the
+  /// column gets this member of each. All columns of the path have one. Empty for all others.
+  std::string nested_member = {};
   MissingPolicy missing = MissingPolicy::kDefault;
   std::string constant = {};  // JSON text, held to the same rules as a value in a record
 };
@@ -46,11 +49,19 @@ struct JsonColumn {
 struct JsonLimits {
   size_t record_bytes_max = 1 << 20;  // larger records are rejected unread
   uint32_t depth_max = 64;            // objects and arrays inside each other, the record included
+  /// Of what one value gets for elements that it does not spell out: "[{},{},{}]" may stand for
+  /// many bytes each.
+  size_t default_bytes_max = 64 << 20;
 };
 
 struct JsonPlan {
   std::vector<JsonColumn> columns;
   UnknownFieldPolicy unknown_fields = UnknownFieldPolicy::kIgnore;
+  /// An object inside a value that lacks a named element of its Tuple, or a column of its Nested:
+  /// the record is rejected, or the element gets its type's default.
+  bool elements_needed = false;
+  /// Numbers for DateTime and DateTime64 count 10^-epoch_digits seconds since the epoch: 0 to 9.
+  uint8_t epoch_digits = 0;
   JsonLimits limits = {};
   /// Records are parsed together in runs of about this many bytes; 0 parses each alone and learns
   /// no key order: slower, the same rows and rejects.

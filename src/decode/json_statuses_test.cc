@@ -93,7 +93,7 @@ class Statuses : public ::testing::Test {
 };
 
 uint64_t integer_at(const Column& column, size_t row) {
-  switch (fixed_width(column.type().kind)) {
+  switch (fixed_width(column.type())) {
     case 1:
       return column.fixed<uint8_t>()[row];
     case 2:

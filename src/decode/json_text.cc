@@ -1,8 +1,14 @@
 #include "decode/json_text.h"
 
+#include <arpa/inet.h>
+
 #include <algorithm>
+#include <array>
+#include <bit>
 #include <charconv>
 #include <cmath>
+
+#include "base/endian.h"
 
 namespace freshet::decode {
 namespace {
@@ -69,6 +75,12 @@ Fault unescape_unicode(std::string_view text, size_t& at, std::string& to) {
   return Fault::kNone;
 }
 
+bool is_power_of_two(const Wide256& value) {
+  int ones = 0;
+  for (const uint64_t word : value.words) ones += std::popcount(word);
+  return ones == 1;
+}
+
 template <class Float>
 Fault parse_floating(std::string_view text, Float& value) {
   bool integral = false;
@@ -88,6 +100,45 @@ Fault parse_floating(std::string_view text, Float& value) {
     const auto mantissa = text.substr(0, text.find_first_of("eE"));
     if (mantissa.find_first_of("123456789") != std::string_view::npos) return Fault::kOutOfRange;
   }
+  return Fault::kNone;
+}
+
+/// The decimal digits of value * 10^scale go to `push`, the highest first; then `negate` if it is
+/// below zero.
+template <class Push, class Negate>
+Fault parse_scaled(std::string_view text, int precision, int scale, Push push, Negate negate) {
+  bool integral = false;
+  if (!is_number(text, integral)) return Fault::kMalformed;
+  const size_t exponent_mark = text.find_first_of("eE");
+  auto mantissa = text.substr(0, exponent_mark);
+  int64_t exponent = 0;
+  if (exponent_mark != std::string_view::npos) {
+    auto digits = text.substr(exponent_mark + 1);
+    if (digits.front() == '+') digits.remove_prefix(1);
+    // A number of more digits than that is out of every range, unless it is zero.
+    const auto result = std::from_chars(digits.data(), digits.data() + digits.size(), exponent);
+    if (result.ec != std::errc() || std::abs(exponent) > 10'000'000) {
+      exponent = digits.front() == '-' ? -10'000'000 : 10'000'000;
+    }
+  }
+  const bool negative = mantissa.front() == '-';
+  if (negative) mantissa.remove_prefix(1);
+  const size_t first = mantissa.find_first_of("123456789");
+  if (first == std::string_view::npos) return Fault::kNone;
+  const size_t last = mantissa.find_last_of("123456789");
+  const size_t point = std::min(mantissa.find('.'), mantissa.size());
+  // Power of ten that the last significant digit stands for.
+  const int64_t last_power = exponent + (last < point ? static_cast<int64_t>(point - last) - 1
+                                                      : -static_cast<int64_t>(last - point));
+  const int64_t digit_count =
+      static_cast<int64_t>(last - first) + 1 - (first < point && point < last);
+  const int64_t shift = last_power + scale;
+  if (shift < 0 || digit_count + shift > precision) return Fault::kOutOfRange;
+  for (size_t i = first; i <= last; ++i) {
+    if (mantissa[i] != '.') push(mantissa[i] - '0');
+  }
+  for (int64_t i = 0; i < shift; ++i) push(0);
+  if (negative) negate();
   return Fault::kNone;
 }
 
@@ -185,44 +236,43 @@ Fault parse_integer(std::string_view text, JsonInteger& value) {
   return overflow ? Fault::kOutOfRange : Fault::kNone;
 }
 
+Fault parse_wide_integer(std::string_view text, unsigned bits, bool is_signed, Wide256& value) {
+  value = {};
+  bool integral = false;
+  if (!is_number(text, integral)) return Fault::kMalformed;
+  if (!integral) return Fault::kWrongType;
+  const bool negative = text.front() == '-';
+  for (const char c : text.substr(negative ? 1 : 0)) {
+    if (!value.push_digit(static_cast<unsigned>(c - '0'))) return Fault::kOutOfRange;
+  }
+  if (value == Wide256{}) return Fault::kNone;
+  if (!is_signed) return negative || value.bit_width() > bits ? Fault::kOutOfRange : Fault::kNone;
+  // Of the values below zero the lowest has one more bit: a power of two.
+  const unsigned width = value.bit_width();
+  const bool fits = width < bits || (negative && width == bits && is_power_of_two(value));
+  if (negative) value.negate();
+  return fits ? Fault::kNone : Fault::kOutOfRange;
+}
+
 Fault parse_float(std::string_view text, double& value) { return parse_floating(text, value); }
 Fault parse_float(std::string_view text, float& value) { return parse_floating(text, value); }
 
 Fault parse_decimal(std::string_view text, int precision, int scale, int128& value) {
-  bool integral = false;
-  if (!is_number(text, integral)) return Fault::kMalformed;
-  const size_t exponent_mark = text.find_first_of("eE");
-  auto mantissa = text.substr(0, exponent_mark);
-  int64_t exponent = 0;
-  if (exponent_mark != std::string_view::npos) {
-    auto digits = text.substr(exponent_mark + 1);
-    if (digits.front() == '+') digits.remove_prefix(1);
-    // A number of more digits than that is out of every range, unless it is zero.
-    const auto result = std::from_chars(digits.data(), digits.data() + digits.size(), exponent);
-    if (result.ec != std::errc() || std::abs(exponent) > 10'000'000) {
-      exponent = digits.front() == '-' ? -10'000'000 : 10'000'000;
-    }
-  }
-  const bool negative = mantissa.front() == '-';
-  if (negative) mantissa.remove_prefix(1);
   value = 0;
-  const size_t first = mantissa.find_first_of("123456789");
-  if (first == std::string_view::npos) return Fault::kNone;
-  const size_t last = mantissa.find_last_of("123456789");
-  const size_t point = std::min(mantissa.find('.'), mantissa.size());
-  // Power of ten that the last significant digit stands for.
-  const int64_t last_power = exponent + (last < point ? static_cast<int64_t>(point - last) - 1
-                                                      : -static_cast<int64_t>(last - point));
-  const int64_t digit_count =
-      static_cast<int64_t>(last - first) + 1 - (first < point && point < last);
-  const int64_t shift = last_power + scale;
-  if (shift < 0 || digit_count + shift > precision) return Fault::kOutOfRange;
-  for (size_t i = first; i <= last; ++i) {
-    if (mantissa[i] != '.') value = value * 10 + (mantissa[i] - '0');
-  }
-  for (int64_t i = 0; i < shift; ++i) value *= 10;
-  if (negative) value = -value;
-  return Fault::kNone;
+  return parse_scaled(
+      text, precision, scale, [&](int digit) { value = value * 10 + digit; },
+      [&] { value = -value; });
+}
+
+Fault parse_decimal(std::string_view text, int precision, int scale, Wide256& value) {
+  value = {};
+  return parse_scaled(
+      text, precision, scale,
+      [&](int digit) {
+        // 76 digits have fewer than 256 bits.
+        FRESHET_CHECK(value.push_digit(static_cast<unsigned>(digit)), "{} digits", precision);
+      },
+      [&] { value.negate(); });
 }
 
 Fault parse_uuid(std::string_view text, unsigned char* to) {
@@ -239,6 +289,31 @@ Fault parse_uuid(std::string_view text, unsigned char* to) {
     at += 2;
   }
   return Fault::kNone;
+}
+
+Fault parse_ipv4(std::string_view text, uint32_t& address) {
+  std::array<char, INET_ADDRSTRLEN> terminated{};
+  if (text.size() >= terminated.size()) return Fault::kWrongType;
+  text.copy(terminated.data(), text.size());
+  std::array<unsigned char, 4> octets{};
+  if (text.contains('\0') || inet_pton(AF_INET, terminated.data(), octets.data()) != 1) {
+    return Fault::kWrongType;
+  }
+  address = load_be<uint32_t>(octets.data());
+  return Fault::kNone;
+}
+
+Fault parse_ipv6(std::string_view text, unsigned char* to) {
+  if (uint32_t address = 0; parse_ipv4(text, address) == Fault::kNone) {
+    std::memset(to, 0, 10);
+    std::memset(to + 10, 0xFF, 2);
+    store_be(to + 12, address);
+    return Fault::kNone;
+  }
+  std::array<char, INET6_ADDRSTRLEN> terminated{};
+  if (text.size() >= terminated.size() || text.contains('\0')) return Fault::kWrongType;
+  text.copy(terminated.data(), text.size());
+  return inet_pton(AF_INET6, terminated.data(), to) == 1 ? Fault::kNone : Fault::kWrongType;
 }
 
 }  // namespace freshet::decode

@@ -10,6 +10,7 @@
 
 #include "decode/fault.h"
 #include "model/column_batch.h"
+#include "model/wide_integer.h"
 
 namespace freshet::decode {
 
@@ -63,10 +64,22 @@ Fault parse_integer(std::string_view text, JsonInteger& value);
 Fault parse_float(std::string_view text, double& value);
 Fault parse_float(std::string_view text, float& value);
 
-/// value * 10^scale, exactly; kOutOfRange if that is not an integer below 10^precision.
+/// Like parse_integer(), of 128 or 256 bits in two's complement if `is_signed`.
+Fault parse_wide_integer(std::string_view text, unsigned bits, bool is_signed, Wide256& value);
+
+/// value * 10^scale, exactly; kOutOfRange if that is not an integer below 10^precision. The scale
+/// may be negative.
 Fault parse_decimal(std::string_view text, int precision, int scale, int128& value);
+Fault parse_decimal(std::string_view text, int precision, int scale, Wide256& value);
 
 /// 16 bytes in text order. kWrongType: not 8-4-4-4-12 hexadecimal digits.
 Fault parse_uuid(std::string_view text, unsigned char* to);
+
+/// "192.0.2.1", the first octet highest. kWrongType: another form.
+Fault parse_ipv4(std::string_view text, uint32_t& address);
+
+/// 16 bytes in network order, of any form of RFC 4291; "192.0.2.1" is ::ffff:192.0.2.1.
+/// kWrongType: another form.
+Fault parse_ipv6(std::string_view text, unsigned char* to);
 
 }  // namespace freshet::decode

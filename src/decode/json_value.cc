@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cstring>
 #include <limits>
 #include <type_traits>
 
@@ -39,6 +40,24 @@ Fault append_float(ColumnSlot& slot, std::string_view text) {
   return Fault::kNone;
 }
 
+template <size_t kBits>
+Fault append_wide_integer(ColumnSlot& slot, std::string_view text, bool is_signed) {
+  Wide256 value;
+  const Fault fault = parse_wide_integer(text, kBits, is_signed, value);
+  if (fault != Fault::kNone) return fault;
+  std::array<char, kBits / 8> bytes;
+  std::memcpy(bytes.data(), value.words.data(), bytes.size());
+  slot.column->append_fixed(bytes);
+  return Fault::kNone;
+}
+
+Fault append_decimal256(ColumnSlot& slot, std::string_view text) {
+  Wide256 value;
+  const Fault fault = parse_decimal(text, slot.type.precision, slot.type.scale, value);
+  if (fault == Fault::kNone) slot.column->append_fixed(value);
+  return fault;
+}
+
 template <class T>
 Fault append_decimal(ColumnSlot& slot, std::string_view text) {
   int128 value = 0;
@@ -47,7 +66,133 @@ Fault append_decimal(ColumnSlot& slot, std::string_view text) {
   return fault;
 }
 
-Fault append_number(ColumnSlot& slot, std::string_view text) {
+Fault append_date(ColumnSlot& slot, std::string_view text) {
+  int64_t days = 0;
+  if (const Fault fault = parse_date(text, days); fault != Fault::kNone) return fault;
+  if (slot.type.kind == ColumnKind::kDate) {
+    if (days < 0 || days > kDateDaysMax) return Fault::kOutOfRange;
+    slot.column->append_fixed(static_cast<uint16_t>(days));
+  } else {
+    if (days < kDate32DaysMin || days > kDate32DaysMax) return Fault::kOutOfRange;
+    slot.column->append_fixed(static_cast<int32_t>(days));
+  }
+  return Fault::kNone;
+}
+
+/// `fraction` is in ticks of the column.
+[[gnu::always_inline]] inline Fault append_instant(ColumnSlot& slot, int64_t seconds,
+                                                   int64_t fraction) {
+  if (slot.type.kind == ColumnKind::kDateTime) {
+    if (seconds < 0 || seconds > std::numeric_limits<uint32_t>::max()) return Fault::kOutOfRange;
+    slot.column->append_fixed(static_cast<uint32_t>(seconds));
+    return Fault::kNone;
+  }
+  if (seconds < kSecondsMin || seconds > kDateTime64SecondsMax) return Fault::kOutOfRange;
+  int64_t ticks = 0;
+  if (__builtin_mul_overflow(seconds, kPowersOfTen[slot.type.scale], &ticks) ||
+      __builtin_add_overflow(ticks, fraction, &ticks)) {
+    return Fault::kOutOfRange;
+  }
+  slot.column->append_fixed(ticks);
+  return Fault::kNone;
+}
+
+Fault append_time(ColumnSlot& slot, std::string_view text) {
+  TimeParser::Instant instant;
+  if (const Fault fault = slot.time.parse(text, slot.type.scale, instant); fault != Fault::kNone) {
+    return fault;
+  }
+  if (!instant.has_zone && slot.zone_needed) return Fault::kWrongType;
+  return append_instant(slot, instant.seconds, instant.fraction);
+}
+
+/// Seconds (or what the plan says) since the epoch, with as many digits behind the point as the
+/// column holds.
+Fault append_epoch(ColumnSlot& slot, std::string_view text) {
+  constexpr int kSecondDigitsMax = 11;  // of the year 2299; no more can be right
+  int128 ticks = 0;
+  const Fault fault = parse_decimal(text, kSecondDigitsMax + slot.type.scale,
+                                    slot.type.scale - slot.epoch_digits, ticks);
+  if (fault != Fault::kNone) return fault;
+  const int64_t per_second = kPowersOfTen[slot.type.scale];
+  auto seconds = static_cast<int64_t>(ticks / per_second);
+  auto fraction = static_cast<int64_t>(ticks % per_second);
+  if (fraction < 0) {
+    fraction += per_second;
+    --seconds;
+  }
+  return append_instant(slot, seconds, fraction);
+}
+
+Fault append_enum(ColumnSlot& slot, std::string_view name) {
+  const auto& values = slot.type.enum_values;
+  const auto found = std::ranges::lower_bound(slot.enum_by_name, name, {}, [&](uint16_t index) {
+    return std::string_view(values[index].name);
+  });
+  if (found == slot.enum_by_name.end() || values[*found].name != name) return Fault::kOutOfRange;
+  if (slot.type.kind == ColumnKind::kEnum8) {
+    slot.column->append_fixed(static_cast<int8_t>(values[*found].value));
+  } else {
+    slot.column->append_fixed(values[*found].value);
+  }
+  return Fault::kNone;
+}
+
+/// A text that is no number is not bad JSON, but a value of another type.
+Fault as_text(Fault fault) { return fault == Fault::kMalformed ? Fault::kWrongType : fault; }
+
+/// A string for a column that is not a string column.
+Fault append_from_string(ColumnSlot& slot, std::string_view body) {
+  if (has_backslash(body.data(), body.size())) {
+    if (const Fault fault = unescape(body, slot.scratch); fault != Fault::kNone) return fault;
+    slot.scratch.reserve(slot.scratch.size() + kTextPadding);
+    body = slot.scratch;
+  }
+  switch (slot.type.kind) {
+    case ColumnKind::kDate:
+    case ColumnKind::kDate32:
+      return append_date(slot, body);
+    case ColumnKind::kDateTime:
+    case ColumnKind::kDateTime64:
+      return append_time(slot, body);
+    case ColumnKind::kUuid: {
+      std::array<unsigned char, 16> bytes{};
+      const Fault fault = parse_uuid(body, bytes.data());
+      if (fault == Fault::kNone) slot.column->append_fixed(bytes);
+      return fault;
+    }
+    case ColumnKind::kIpv4: {
+      uint32_t address = 0;
+      const Fault fault = parse_ipv4(body, address);
+      if (fault == Fault::kNone) slot.column->append_fixed(address);
+      return fault;
+    }
+    case ColumnKind::kIpv6: {
+      std::array<unsigned char, 16> bytes{};
+      const Fault fault = parse_ipv6(body, bytes.data());
+      if (fault == Fault::kNone) slot.column->append_fixed(bytes);
+      return fault;
+    }
+    case ColumnKind::kEnum8:
+    case ColumnKind::kEnum16:
+      return append_enum(slot, body);
+    case ColumnKind::kFixedString:
+      if (body.size() != slot.type.width) return Fault::kOutOfRange;
+      slot.column->append_bytes(body);
+      return Fault::kNone;
+    case ColumnKind::kInt128:
+    case ColumnKind::kInt256:
+    case ColumnKind::kUInt128:
+    case ColumnKind::kUInt256:
+    case ColumnKind::kDecimal128:
+    case ColumnKind::kDecimal256:
+      return as_text(append_number(slot, body));
+    default:
+      return Fault::kWrongType;
+  }
+}
+
+[[gnu::always_inline]] inline Fault number_into(ColumnSlot& slot, std::string_view text) {
   switch (slot.type.kind) {
     case ColumnKind::kInt8:
       return append_integer<int8_t>(slot, text);
@@ -75,6 +220,17 @@ Fault append_number(ColumnSlot& slot, std::string_view text) {
       return append_decimal<int64_t>(slot, text);
     case ColumnKind::kDecimal128:
       return append_decimal<int128>(slot, text);
+    case ColumnKind::kDecimal256:
+      return append_decimal256(slot, text);
+    case ColumnKind::kInt128:
+    case ColumnKind::kUInt128:
+      return append_wide_integer<128>(slot, text, slot.type.kind == ColumnKind::kInt128);
+    case ColumnKind::kInt256:
+    case ColumnKind::kUInt256:
+      return append_wide_integer<256>(slot, text, slot.type.kind == ColumnKind::kInt256);
+    case ColumnKind::kDateTime:
+    case ColumnKind::kDateTime64:
+      return append_epoch(slot, text);
     default: {
       bool integral = false;
       return is_number(text, integral) ? Fault::kWrongType : Fault::kMalformed;
@@ -82,75 +238,22 @@ Fault append_number(ColumnSlot& slot, std::string_view text) {
   }
 }
 
-Fault append_date(ColumnSlot& slot, std::string_view text) {
-  int64_t days = 0;
-  if (const Fault fault = parse_date(text, days); fault != Fault::kNone) return fault;
-  if (slot.type.kind == ColumnKind::kDate) {
-    if (days < 0 || days > kDateDaysMax) return Fault::kOutOfRange;
-    slot.column->append_fixed(static_cast<uint16_t>(days));
-  } else {
-    if (days < kDate32DaysMin || days > kDate32DaysMax) return Fault::kOutOfRange;
-    slot.column->append_fixed(static_cast<int32_t>(days));
-  }
-  return Fault::kNone;
-}
-
-Fault append_time(ColumnSlot& slot, std::string_view text) {
-  TimeParser::Instant instant;
-  if (const Fault fault = slot.time.parse(text, slot.type.scale, instant); fault != Fault::kNone) {
-    return fault;
-  }
-  if (!instant.has_zone && slot.zone_needed) return Fault::kWrongType;
-  if (slot.type.kind == ColumnKind::kDateTime) {
-    if (instant.seconds < 0 || instant.seconds > std::numeric_limits<uint32_t>::max()) {
-      return Fault::kOutOfRange;
-    }
-    slot.column->append_fixed(static_cast<uint32_t>(instant.seconds));
-    return Fault::kNone;
-  }
-  if (instant.seconds < kSecondsMin || instant.seconds > kDateTime64SecondsMax)
-    return Fault::kOutOfRange;
-  int64_t ticks = 0;
-  if (__builtin_mul_overflow(instant.seconds, kPowersOfTen[slot.type.scale], &ticks) ||
-      __builtin_add_overflow(ticks, static_cast<int64_t>(instant.fraction), &ticks)) {
-    return Fault::kOutOfRange;
-  }
-  slot.column->append_fixed(ticks);
-  return Fault::kNone;
-}
-
-/// A string for a column that is not a string column.
-Fault append_from_string(ColumnSlot& slot, std::string_view body) {
-  if (has_backslash(body.data(), body.size())) {
-    if (const Fault fault = unescape(body, slot.scratch); fault != Fault::kNone) return fault;
-    slot.scratch.reserve(slot.scratch.size() + kTextPadding);
-    body = slot.scratch;
-  }
-  switch (slot.type.kind) {
-    case ColumnKind::kDate:
-    case ColumnKind::kDate32:
-      return append_date(slot, body);
-    case ColumnKind::kDateTime:
-    case ColumnKind::kDateTime64:
-      return append_time(slot, body);
-    case ColumnKind::kUuid: {
-      std::array<unsigned char, 16> bytes{};
-      const Fault fault = parse_uuid(body, bytes.data());
-      if (fault == Fault::kNone) slot.column->append_fixed(bytes);
-      return fault;
-    }
-    default:
-      return Fault::kWrongType;
-  }
-}
-
 }  // namespace
 
-ColumnSlot::ColumnSlot(const ColumnType& of) : type(of) {
+ColumnSlot::ColumnSlot(const ColumnType& of, uint8_t epoch_digits)
+    : type(of), epoch_digits(epoch_digits) {
   constexpr std::array<std::string_view, 7> kUtcNames{"",    "UTC",  "Etc/UTC",  "GMT",
                                                       "UCT", "Zulu", "Universal"};
   zone_needed = std::ranges::find(kUtcNames, type.timezone) == kUtcNames.end();
+  for (size_t i = 0; i < type.enum_values.size(); ++i) {
+    enum_by_name.push_back(static_cast<uint16_t>(i));
+  }
+  std::ranges::sort(enum_by_name, {}, [this](uint16_t index) {
+    return std::string_view(type.enum_values[index].name);
+  });
 }
+
+Fault append_number(ColumnSlot& slot, std::string_view text) { return number_into(slot, text); }
 
 Fault misfit(const char* token, const char* next) {
   switch (*token) {
@@ -183,7 +286,7 @@ Fault append_other_value(ColumnSlot& slot, const char* token, const char* next) 
     case '7':
     case '8':
     case '9':
-      return append_number(slot, scalar_text(token, next));
+      return number_into(slot, scalar_text(token, next));
     case 'n':
       if (scalar_text(token, next) != "null") return Fault::kMalformed;
       if (!slot.type.nullable) return Fault::kNullNotAllowed;

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "decode/fault.h"
 #include "decode/json_text.h"
@@ -20,10 +21,12 @@ struct ColumnSlot {
   Column* column = nullptr;
   ColumnType type;
   bool zone_needed = false;  // the type declares a zone that is not UTC
+  uint8_t epoch_digits = 0;  // a number of time counts 10^-epoch_digits seconds
   TimeParser time;
-  std::string scratch;  // of unescaped text
+  std::string scratch;                 // of unescaped text
+  std::vector<uint16_t> enum_by_name;  // indexes into type.enum_values
 
-  explicit ColumnSlot(const ColumnType& of);
+  explicit ColumnSlot(const ColumnType& of, uint8_t epoch_digits = 0);
 };
 
 /// Text of the scalar that begins at `token`, when the next token begins at `next`.
@@ -45,6 +48,9 @@ Fault misfit(const char* token, const char* next);
 
 /// Everything but strings into string columns.
 Fault append_other_value(ColumnSlot& slot, const char* token, const char* next);
+
+/// A number, or what a key of an object says in the place of one.
+Fault append_number(ColumnSlot& slot, std::string_view text);
 
 /// A string with escapes.
 Fault append_escaped(ColumnSlot& slot, std::string_view body);

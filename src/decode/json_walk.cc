@@ -3,17 +3,19 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <unordered_set>
 #include <utility>
+
+#include "decode/key_set.h"
 
 namespace freshet::decode {
 namespace {
 
 constexpr size_t kExcerptMax = 48;
+constexpr size_t kTypeExcerptMax = 96;  // an Enum may have many names
 
 /// The beginning of a value for people: one line, whole UTF-8 characters, short.
-std::string excerpt(std::string_view text) {
-  std::string_view head = text.substr(0, kExcerptMax);
+std::string excerpt(std::string_view text, size_t bytes_max = kExcerptMax) {
+  std::string_view head = text.substr(0, bytes_max);
   if (head.size() < text.size()) {
     while (!head.empty() && (static_cast<uint8_t>(text[head.size()]) & 0xC0) == 0x80) {
       head.remove_suffix(1);
@@ -25,32 +27,14 @@ std::string excerpt(std::string_view text) {
   return shown;
 }
 
-/// Keys of one object seen so far: compared one by one while they are few.
-class KeySet {
- public:
-  /// False if it was there.
-  bool insert(std::string_view key) {
-    if (keys_.size() < kFew) {
-      if (std::ranges::find(keys_, key) != keys_.end()) return false;
-      keys_.emplace_back(key);
-      return true;
-    }
-    if (hashed_.empty()) hashed_.insert(keys_.begin(), keys_.end());
-    return hashed_.emplace(key).second;
-  }
-
- private:
-  static constexpr size_t kFew = 16;
-  std::vector<std::string> keys_;
-  std::unordered_set<std::string> hashed_;
-};
-
 RejectReason reason_of(Fault fault) {
   switch (fault) {
     case Fault::kInvalidUtf8:
       return RejectReason::kInvalidUtf8;
     case Fault::kTooDeep:
       return RejectReason::kTooDeep;
+    case Fault::kTooLarge:
+      return RejectReason::kTooLarge;
     case Fault::kDuplicateKey:
       return RejectReason::kDuplicateKey;
     case Fault::kWrongType:
@@ -61,6 +45,8 @@ RejectReason reason_of(Fault fault) {
       return RejectReason::kNullNotAllowed;
     case Fault::kUnknownField:
       return RejectReason::kUnknownField;
+    case Fault::kMissingField:
+      return RejectReason::kMissingField;
     case Fault::kMalformed:
     case Fault::kNone:
     case Fault::kOtherOrder:
@@ -70,72 +56,46 @@ RejectReason reason_of(Fault fault) {
 }
 
 std::string expected(const ColumnSlot& slot) {
-  std::string text = to_clickhouse_type(slot.type);
+  std::string text = excerpt(to_clickhouse_type(slot.type), kTypeExcerptMax);
   if (slot.zone_needed) text += " (a time must carry Z or an offset such as +03:30)";
   return text;
 }
 
 }  // namespace
 
-JsonWalk::JsonWalk(const JsonPlan& plan, const JsonLayout& layout) : plan_(plan), layout_(layout) {
-  for (const auto& column : plan.columns) slots_.emplace_back(column.field.type);
+JsonWalk::JsonWalk(const JsonPlan& plan, const JsonLayout& layout)
+    : plan_(plan), layout_(layout), skip_(plan.limits.depth_max, JsonSkip::What::kIgnored) {
+  for (const auto& column : plan.columns) {
+    slots_.emplace_back(column.field.type, plan.epoch_digits);
+  }
+  const ValueTree::Rules rules{.unknown_fields = plan.unknown_fields,
+                               .elements_needed = plan.elements_needed,
+                               .depth_max = plan.limits.depth_max,
+                               .default_bytes_max = plan.limits.default_bytes_max,
+                               .epoch_digits = plan.epoch_digits};
+  for (const TreeColumns& tree : layout.trees) {
+    if (!tree.nested) {
+      trees_.emplace_back(plan.columns[tree.columns[0]].field.type, rules);
+      continue;
+    }
+    Schema members;
+    for (const uint32_t index : tree.columns) {
+      members.push_back({plan.columns[index].nested_member, plan.columns[index].field.type});
+    }
+    trees_.emplace_back(members, rules);
+  }
   orders_.resize(layout.nodes.size());
   seen_.resize(layout.nodes.size());
 }
 
 void JsonWalk::attach(ColumnBatch& out) {
   for (size_t i = 0; i < slots_.size(); ++i) slots_[i].column = &out.column(i);
-}
-
-Fault JsonWalk::skip_string(const uint32_t* token) const {
-  const auto body = string_body(text_ + token[0], text_ + token[1]);
-  if (!has_backslash(body.data(), body.size())) return Fault::kNone;
-  std::string meaning;
-  return unescape(body, meaning);
-}
-
-Fault JsonWalk::skip_members(const uint32_t*& token, uint32_t depth) const {
-  const bool object = text_[*token] == '{';
-  const char close = object ? '}' : ']';
-  ++token;
-  if (text_[*token] == close) {
-    ++token;
-    return Fault::kNone;
+  std::vector<Column*> columns;
+  for (size_t i = 0; i < trees_.size(); ++i) {
+    columns.clear();
+    for (const uint32_t index : layout_.trees[i].columns) columns.push_back(&out.column(index));
+    trees_[i].attach(columns);
   }
-  while (true) {
-    if (object) {
-      if (text_[*token] != '"') return Fault::kMalformed;
-      if (const Fault fault = skip_string(token); fault != Fault::kNone) return fault;
-      ++token;
-      if (text_[*token] != ':') return Fault::kMalformed;
-      ++token;
-    }
-    if (const Fault fault = skip_value(token, depth); fault != Fault::kNone) return fault;
-    const char after = text_[*token];
-    if (after != close && after != ',') return Fault::kMalformed;
-    ++token;
-    if (after == close) return Fault::kNone;
-  }
-}
-
-/// `depth` is that of the object or array around the value.
-Fault JsonWalk::skip_value(const uint32_t*& token, uint32_t depth) const {
-  Fault fault = Fault::kNone;
-  switch (text_[*token]) {
-    case '{':
-    case '[':
-      if (depth >= plan_.limits.depth_max) return Fault::kTooDeep;
-      return skip_members(token, depth + 1);
-    case '"':
-      fault = skip_string(token);
-      break;
-    default:
-      if (misfit(text_ + token[0], text_ + token[1]) == Fault::kMalformed) {
-        return Fault::kMalformed;
-      }
-  }
-  if (fault == Fault::kNone) ++token;
-  return fault;
 }
 
 const uint32_t* JsonWalk::fast(const char* text, const uint32_t* token) {
@@ -182,26 +142,40 @@ const uint32_t* JsonWalk::fast_object(uint32_t node, const uint32_t* token, uint
 const uint32_t* JsonWalk::fast_value(KeyTarget target, const uint32_t* token, uint32_t depth) {
   switch (target.kind) {
     case KeyTarget::Kind::kUnknown:
-      return skip_value(token, depth) == Fault::kNone ? token : nullptr;
+      return skip_.value(text_, token, depth) == Fault::kNone ? token : nullptr;
     case KeyTarget::Kind::kObject:
       return text_[*token] == '{' ? fast_object(target.index, token, depth + 1) : nullptr;
+    case KeyTarget::Kind::kTree:
+      return append_tree(target.index, token, depth) == Fault::kNone ? token : nullptr;
     case KeyTarget::Kind::kColumn:
     case KeyTarget::Kind::kColumns:
       break;
   }
-  for (const uint32_t index : layout_.shared[target.index]) {
+  return fast_shared(target.index, token, depth);
+}
+
+const uint32_t* JsonWalk::fast_shared(uint32_t target, const uint32_t* token, uint32_t depth) {
+  const uint32_t* behind = token;
+  for (const uint32_t index : layout_.shared[target]) {
+    behind = token;
+    if (const uint32_t tree = layout_.tree_of[index]; tree != JsonLayout::kNoTree) {
+      if (append_tree(tree, behind, depth) != Fault::kNone) return nullptr;
+      continue;
+    }
     if (append_value(slots_[index], text_ + token[0], text_ + token[1]) != Fault::kNone) {
       return nullptr;
     }
     ++written_;
+    ++behind;
   }
-  return token + 1;
+  return behind;
 }
 
 Fault JsonWalk::null_object(const ObjectNode& node) {
   for (const uint32_t index : node.columns) {
     if (!slots_[index].type.nullable) {
       failed_column_ = index;
+      expected_ = &slots_[index];
       return Fault::kNullNotAllowed;
     }
     slots_[index].column->append_null();
@@ -210,13 +184,28 @@ Fault JsonWalk::null_object(const ObjectNode& node) {
   return Fault::kNone;
 }
 
-Fault JsonWalk::careful_column(uint32_t index, const uint32_t* token) {
+Fault JsonWalk::careful_column(uint32_t index, const uint32_t*& token, uint32_t depth) {
+  if (const uint32_t tree = layout_.tree_of[index]; tree != JsonLayout::kNoTree) {
+    return careful_tree(tree, token, depth);
+  }
   const Fault fault = append_value(slots_[index], text_ + token[0], text_ + token[1]);
   if (fault == Fault::kNone) {
     ++written_;
+    ++token;
   } else {
     failed_column_ = index;
+    expected_ = &slots_[index];
   }
+  return fault;
+}
+
+Fault JsonWalk::careful_tree(uint32_t tree, const uint32_t*& token, uint32_t depth) {
+  const Fault fault = append_tree(tree, token, depth);
+  if (fault == Fault::kNone) return fault;
+  const auto& upwards = trees_[tree].path_upwards();
+  path_.insert(path_.end(), upwards.rbegin(), upwards.rend());
+  failed_column_ = layout_.trees[tree].columns[0];
+  expected_ = &trees_[tree].expected();
   return fault;
 }
 
@@ -224,7 +213,7 @@ Fault JsonWalk::careful_value(KeyTarget target, const uint32_t*& token, uint32_t
   switch (target.kind) {
     case KeyTarget::Kind::kUnknown:
       if (plan_.unknown_fields == UnknownFieldPolicy::kReject) return Fault::kUnknownField;
-      return skip_value(token, depth);
+      return skip_.value(text_, token, depth);
     case KeyTarget::Kind::kObject: {
       if (text_[*token] == '{') {
         if (depth >= plan_.limits.depth_max) return Fault::kTooDeep;
@@ -237,18 +226,20 @@ Fault JsonWalk::careful_value(KeyTarget target, const uint32_t*& token, uint32_t
       if (fault == Fault::kNone) ++token;
       return fault;
     }
-    case KeyTarget::Kind::kColumn: {
-      const Fault fault = careful_column(target.index, token);
-      if (fault == Fault::kNone) ++token;
-      return fault;
-    }
+    case KeyTarget::Kind::kTree:
+      return careful_tree(target.index, token, depth);
+    case KeyTarget::Kind::kColumn:
+      return careful_column(target.index, token, depth);
     case KeyTarget::Kind::kColumns:
       break;
   }
+  const uint32_t* const begin = token;
   for (const uint32_t index : layout_.shared[target.index]) {
-    if (const Fault fault = careful_column(index, token); fault != Fault::kNone) return fault;
+    token = begin;
+    if (const Fault fault = careful_column(index, token, depth); fault != Fault::kNone) {
+      return fault;
+    }
   }
-  ++token;
   return Fault::kNone;
 }
 
@@ -271,7 +262,7 @@ Fault JsonWalk::careful_object(uint32_t node, const uint32_t*& token, uint32_t d
       return Fault::kMalformed;
     }
     path_.push_back(meaning);
-    if (!unique.insert(meaning)) return Fault::kDuplicateKey;
+    if (unique.insert(raw) != Fault::kNone) return Fault::kDuplicateKey;
     const auto known = keys.find(meaning);
     const KeyTarget target = known == keys.end() ? KeyTarget{} : known->second;
     seen.push_back({.raw = raw, .target = target});
@@ -293,10 +284,11 @@ std::optional<Finding> JsonWalk::careful(const char* text, size_t size, const ui
   written_ = 0;
   path_.clear();
   failed_column_.reset();
+  expected_ = nullptr;
   for (auto& keys : seen_) keys.clear();
   if (text_[*token] != '{') {
     const char* const found = text_[*token] == '[' ? "an array" : "a single value";
-    const Fault fault = skip_value(token, 0);
+    const Fault fault = skip_.value(text_, token, 0);
     if (fault != Fault::kNone || *token < size) return finding(fault, token, size);
     return Finding{.reason = RejectReason::kNotAnObject,
                    .detail = fmt::format("expected one JSON object, found {}", found)};
@@ -335,27 +327,33 @@ Finding JsonWalk::finding(Fault fault, const uint32_t* token, size_t size) const
       found.detail = fmt::format("objects and arrays are nested deeper than {} levels at byte {}",
                                  plan_.limits.depth_max, *token);
       break;
+    case Fault::kTooLarge:
+      found.detail = fmt::format("what the value does not spell out fills more than {} bytes",
+                                 plan_.limits.default_bytes_max);
+      break;
     case Fault::kDuplicateKey:
       found.detail = "the key is there twice";
       break;
     case Fault::kUnknownField:
       found.detail = "no column takes this field, and on_unknown_field is reject";
       break;
+    case Fault::kMissingField:
+      found.detail = fmt::format("the field is missing, and column {} needs it",
+                                 plan_.columns[failed_column_.value_or(0)].field.name);
+      break;
     case Fault::kNullNotAllowed:
     case Fault::kWrongType:
-    case Fault::kOutOfRange: {
-      const auto column = failed_column_
-                              ? fmt::format("{} for column {}", expected(slots_[*failed_column_]),
-                                            plan_.columns[*failed_column_].field.name)
-                              : std::string("an object");
-      const auto* const verb =
-          fault == Fault::kOutOfRange ? "a value that fits" : "a value of type";
-      found.detail =
-          fmt::format("expected {} {}, found {}", failed_column_ ? verb : "", column, what);
-      if (!failed_column_) found.detail = fmt::format("expected {}, found {}", column, what);
-    }
+    case Fault::kOutOfRange:
+      found.detail = misfit_text(fault, what);
   }
   return found;
+}
+
+std::string JsonWalk::misfit_text(Fault fault, std::string_view found) const {
+  if (!failed_column_) return fmt::format("expected an object, found {}", found);
+  return fmt::format("expected {} {} for column {}, found {}",
+                     fault == Fault::kOutOfRange ? "a value that fits" : "a value of type",
+                     expected(*expected_), plan_.columns[*failed_column_].field.name, found);
 }
 
 }  // namespace freshet::decode

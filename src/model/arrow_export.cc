@@ -19,14 +19,17 @@ std::string arrow_format(const ColumnType& type) {
   const auto zone = type.timezone.empty() ? kUtc : std::string_view(type.timezone);
   switch (type.kind) {
     case ColumnKind::kString:
+    case ColumnKind::kJson:
       return "u";
     case ColumnKind::kLowCardinalityString:
       return "i";
     case ColumnKind::kBool:
       return "b";
     case ColumnKind::kInt8:
+    case ColumnKind::kEnum8:
       return "c";
     case ColumnKind::kInt16:
+    case ColumnKind::kEnum16:
       return "s";
     case ColumnKind::kInt32:
       return "i";
@@ -37,6 +40,7 @@ std::string arrow_format(const ColumnType& type) {
     case ColumnKind::kUInt16:
       return "S";
     case ColumnKind::kUInt32:
+    case ColumnKind::kIpv4:
       return "I";
     case ColumnKind::kUInt64:
       return "L";
@@ -55,8 +59,22 @@ std::string arrow_format(const ColumnType& type) {
     case ColumnKind::kDecimal64:
     case ColumnKind::kDecimal128:
       return fmt::format("d:{},{}", type.precision, type.scale);
+    case ColumnKind::kDecimal256:
+      return fmt::format("d:{},{},256", type.precision, type.scale);
+    case ColumnKind::kFixedString:
     case ColumnKind::kUuid:
-      return "w:16";
+    case ColumnKind::kIpv6:
+    case ColumnKind::kInt128:
+    case ColumnKind::kUInt128:
+    case ColumnKind::kInt256:
+    case ColumnKind::kUInt256:
+      return fmt::format("w:{}", fixed_width(type));
+    case ColumnKind::kArray:
+      return "+l";
+    case ColumnKind::kTuple:
+      return "+s";
+    case ColumnKind::kMap:
+      return "+m";
   }
   check_failed("column kind", std::to_string(static_cast<int>(type.kind)));
 }
@@ -207,26 +225,72 @@ std::unique_ptr<ArrowArray> export_dictionary(const std::shared_ptr<const Column
   return array;
 }
 
-Result<void> export_column(const std::shared_ptr<const ColumnBatch>& batch, size_t index,
-                           ArrowArray* out) {
-  const Column& column = batch->column(index);
+void release_all(std::vector<ArrowArray>& arrays) {
+  for (ArrowArray& array : arrays) {
+    if (array.release != nullptr) array.release(&array);
+  }
+}
+
+Result<void> export_column(const std::shared_ptr<const ColumnBatch>& batch, const Column& column,
+                           std::string_view name, ArrowArray* out) {
   auto holder = std::make_unique<ArrayHolder>();
   holder->batch = batch;
   holder->buffers[0] = column.null_count() > 0 ? column.validity().data() : nullptr;
   int64_t buffers = 2;
-  if (column.type().kind == ColumnKind::kString) {
-    holder->buffers[1] = column.offsets().data();
-    holder->buffers[2] = column.chars().data();
-    buffers = 3;
-  } else {
-    FRESHET_ASSIGN(holder->buffers[1],
-                   arrow_values(column, batch->schema()[index].name, holder->converted));
-    if (column.type().kind == ColumnKind::kLowCardinalityString) {
-      holder->dictionary = export_dictionary(batch, column.dictionary());
+  switch (column.type().kind) {
+    case ColumnKind::kString:
+    case ColumnKind::kJson:
+      holder->buffers[1] = column.offsets().data();
+      holder->buffers[2] = column.chars().data();
+      buffers = 3;
+      break;
+    case ColumnKind::kArray:
+    case ColumnKind::kMap:
+      holder->buffers[1] = column.offsets().data();
+      break;
+    case ColumnKind::kTuple:
+      buffers = 1;
+      break;
+    default:
+      FRESHET_ASSIGN(holder->buffers[1], arrow_values(column, name, holder->converted));
+  }
+  if (column.type().kind == ColumnKind::kLowCardinalityString) {
+    holder->dictionary = export_dictionary(batch, column.dictionary());
+  }
+  holder->children.resize(column.child_count());
+  for (size_t i = 0; i < holder->children.size(); ++i) {
+    if (auto exported = export_column(batch, column.child(i), name, &holder->children[i]);
+        !exported) {
+      release_all(holder->children);
+      return exported;
     }
   }
   fill_array(column.size(), column.null_count(), buffers, std::move(holder), out);
   return {};
+}
+
+void export_field(const ColumnType& type, std::string name, ArrowSchema* out) {
+  auto holder = std::make_unique<SchemaHolder>();
+  if (type.kind == ColumnKind::kLowCardinalityString) {
+    holder->dictionary = std::make_unique<ArrowSchema>();
+    fill_schema("u", "", /*nullable=*/false, holder->dictionary.get());
+  } else if (type.kind == ColumnKind::kArray) {
+    holder->children.resize(1);
+    export_field(type.parts[0], "item", holder->children.data());
+  } else if (type.kind == ColumnKind::kMap) {
+    const ColumnType entry{
+        .kind = ColumnKind::kTuple, .parts = type.parts, .part_names = {"key", "value"}};
+    holder->children.resize(1);
+    export_field(entry, "entries", holder->children.data());
+  } else if (type.kind == ColumnKind::kTuple) {
+    holder->children.resize(type.parts.size());
+    for (size_t i = 0; i < type.parts.size(); ++i) {
+      export_field(type.parts[i],
+                   type.part_names.empty() ? fmt::to_string(i + 1) : type.part_names[i],
+                   &holder->children[i]);
+    }
+  }
+  fill_schema(arrow_format(type), std::move(name), type.nullable, out, std::move(holder));
 }
 
 }  // namespace
@@ -235,13 +299,7 @@ void export_arrow_schema(const Schema& schema, ArrowSchema* out) {
   auto holder = std::make_unique<SchemaHolder>();
   holder->children.resize(schema.size());
   for (size_t i = 0; i < schema.size(); ++i) {
-    const auto& [name, type] = schema[i];
-    auto child = std::make_unique<SchemaHolder>();
-    if (type.kind == ColumnKind::kLowCardinalityString) {
-      child->dictionary = std::make_unique<ArrowSchema>();
-      fill_schema("u", "", /*nullable=*/false, child->dictionary.get());
-    }
-    fill_schema(arrow_format(type), name, type.nullable, &holder->children[i], std::move(child));
+    export_field(schema[i].type, schema[i].name, &holder->children[i]);
   }
   fill_schema("+s", "", /*nullable=*/false, out, std::move(holder));
 }
@@ -251,9 +309,10 @@ Result<void> export_arrow_array(std::shared_ptr<const ColumnBatch> batch, ArrowA
   holder->children.resize(batch->column_count());
   for (size_t i = 0; i < holder->children.size(); ++i) {
     FRESHET_CHECK_EQ(batch->column(i).size(), batch->rows());
-    if (auto exported = export_column(batch, i, &holder->children[i]); !exported) {
-      for (size_t done = 0; done < i; ++done)
-        holder->children[done].release(&holder->children[done]);
+    if (auto exported =
+            export_column(batch, batch->column(i), batch->schema()[i].name, &holder->children[i]);
+        !exported) {
+      release_all(holder->children);
       return exported;
     }
   }

@@ -4,10 +4,12 @@
 //
 // Column -> Arrow: String utf8 ("u") · LowCardinality dictionary<int32, utf8> · Bool bits ("b") ·
 // integers and floats as they are · Date, Date32 date32 ("tdD") · DateTime timestamp seconds ·
-// DateTime64 timestamp in the next finer of s, ms, us, ns · Decimal decimal128 ("d:P,S") · UUID
-// 16 fixed bytes ("w:16"). Timestamps carry the declared zone, else UTC.
-// Bool, Date, DateTime, Decimal32, Decimal64 and DateTime64 of scales 1 2 4 5 7 8 are copied into
-// Arrow's width; all other buffers are shared.
+// DateTime64 timestamp in the next finer of s, ms, us, ns · Decimal decimal128 ("d:P,S"), beyond 38
+// digits decimal256 ("d:P,S,256") · UUID, IPv6, FixedString(N) and integers of 128 and 256 bits
+// that many fixed bytes ("w:16") · IPv4 uint32 · Enum int8 or int16 · JSON utf8 · Array list ("+l")
+// · Tuple struct ("+s"), elements without names are "1", "2" … · Map map ("+m"). Timestamps carry
+// the declared zone, else UTC. Bool, Date, DateTime, Decimal32, Decimal64 and DateTime64 of scales
+// 1 2 4 5 7 8 are copied into Arrow's width; all other buffers are shared.
 #pragma once
 
 #include <cstdint>

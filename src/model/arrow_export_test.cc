@@ -49,6 +49,18 @@ TEST(ArrowExport, writes_the_formats_of_the_specification) {
       {"Decimal(9, 2)", "d:9,2"},
       {"Decimal(38, 10)", "d:38,10"},
       {"UUID", "w:16"},
+      {"Decimal(76, 10)", "d:76,10,256"},
+      {"FixedString(5)", "w:5"},
+      {"Int128", "w:16"},
+      {"UInt256", "w:32"},
+      {"IPv4", "I"},
+      {"IPv6", "w:16"},
+      {"Enum8('a' = 1)", "c"},
+      {"Enum16('a' = 1)", "s"},
+      {"JSON", "u"},
+      {"Array(UInt8)", "+l"},
+      {"Tuple(UInt8)", "+s"},
+      {"Map(String, UInt8)", "+m"},
   };
   for (const auto& [type, format] : cases) {
     ArrowSchema schema;
@@ -61,6 +73,45 @@ TEST(ArrowExport, writes_the_formats_of_the_specification) {
     schema.release(&schema);
     EXPECT_EQ(schema.release, nullptr);
   }
+}
+
+TEST(ArrowExport, lays_out_values_made_of_values) {
+  const auto schema = std::make_shared<Schema>(
+      schema_of({{"m", "Map(String, Tuple(a UInt8, b LowCardinality(String)))"}}));
+  ArrowSchema described;
+  export_arrow_schema(*schema, &described);
+  const ArrowSchema& entries = *described.children[0]->children[0];
+  EXPECT_STREQ(entries.name, "entries");
+  EXPECT_STREQ(entries.children[0]->name, "key");
+  EXPECT_STREQ(entries.children[1]->children[1]->name, "b");
+  EXPECT_NE(entries.children[1]->children[1]->dictionary, nullptr);
+  described.release(&described);
+
+  auto batch = std::make_shared<ColumnBatch>(schema);
+  Column& column = batch->column(0);
+  for (const auto* key : {"x", "yy"}) {
+    column.child().child(0).append_string(key);
+    column.child().child(1).child(0).append_fixed<uint8_t>(9);
+    column.child().child(1).child(1).append_string("l");
+    column.child().child(1).finish_tuple();
+    column.child().finish_tuple();
+  }
+  column.finish_list();
+  column.append_default();
+  ArrowArray array;
+  ASSERT_TRUE(export_arrow_array(batch, &array));
+  const ArrowArray& map = *array.children[0];
+  EXPECT_EQ(map.length, 2);
+  EXPECT_EQ(map.n_buffers, 2);
+  EXPECT_EQ(value_at<int32_t>(map, 1), 2);
+  EXPECT_EQ(value_at<int32_t>(map, 2), 2);
+  const ArrowArray& entry = *map.children[0];
+  EXPECT_EQ(entry.length, 2);
+  EXPECT_EQ(entry.n_buffers, 1);
+  EXPECT_EQ(value_at<int32_t>(*entry.children[0], 2), 3);
+  EXPECT_EQ(value_at<uint8_t>(*entry.children[1]->children[0], 1), 9);
+  EXPECT_NE(entry.children[1]->children[1]->dictionary, nullptr);
+  array.release(&array);
 }
 
 TEST(ArrowExport, lays_out_strings_dictionaries_and_nulls) {

@@ -55,6 +55,74 @@ TEST(Column, low_cardinality_codes_follow_first_appearance) {
   EXPECT_EQ(column.null_count(), 1U);
 }
 
+TEST(Column, lists_hold_the_rows_of_their_child) {
+  Column column(type_of("Array(Array(String))"));
+  column.child().child().append_string("a");
+  column.child().child().append_string("b");
+  column.child().finish_list();
+  column.child().finish_list();
+  column.finish_list();
+  column.append_default();
+  column.child().finish_list();
+  column.finish_list();
+  EXPECT_EQ(column.size(), 3U);
+  EXPECT_THAT(column.offsets(), ElementsAre(0, 2, 2, 3));
+  EXPECT_THAT(column.child().offsets(), ElementsAre(0, 2, 2, 2));
+
+  Column copy(column.type());
+  for (const size_t row : {2U, 0U}) copy.append_row(column, row);
+  EXPECT_THAT(copy.offsets(), ElementsAre(0, 1, 3));
+  EXPECT_EQ(copy.child().child().chars(), "ab");
+  EXPECT_GT(copy.byte_size(), 2U);
+}
+
+TEST(Column, truncate_takes_back_parts_of_rows_that_were_never_finished) {
+  Column column(type_of("Map(String, Tuple(a UInt8, b Array(String)))"));
+  const auto entry = [&](bool whole) {
+    Column& entries = column.child();
+    entries.child(0).append_string("k");
+    entries.child(1).child(0).append_fixed<uint8_t>(1);
+    entries.child(1).child(1).child().append_string("x");
+    if (!whole) return;
+    entries.child(1).child(1).finish_list();
+    entries.child(1).finish_tuple();
+    entries.finish_tuple();
+  };
+  entry(true);
+  column.finish_list();
+  entry(true);
+  entry(false);
+  column.truncate(1);
+  entry(true);
+  column.finish_list();
+  EXPECT_EQ(column.size(), 2U);
+  EXPECT_THAT(column.offsets(), ElementsAre(0, 1, 2));
+  EXPECT_EQ(column.child().size(), 2U);
+  EXPECT_EQ(column.child().child(0).chars(), "kk");
+  EXPECT_EQ(column.child().child(1).child(1).child().chars(), "xx");
+  column.clear();
+  EXPECT_EQ(column.size(), 0U);
+  EXPECT_EQ(column.child().child(1).child(1).child().size(), 0U);
+}
+
+TEST(Column, defaults_are_those_of_clickhouse) {
+  Column names(type_of("Enum8('b' = 2, 'a' = -1)"));
+  names.append_default();
+  EXPECT_EQ(names.fixed<int8_t>()[0], -1);
+  Column json(type_of("JSON"));
+  json.append_default();
+  EXPECT_EQ(json.string_at(0), "{}");
+  Column tuple(type_of("Tuple(UInt8, Nullable(String), Enum16('x' = 5))"));
+  tuple.append_default();
+  EXPECT_EQ(tuple.size(), 1U);
+  EXPECT_TRUE(tuple.child(1).is_null(0));
+  EXPECT_EQ(tuple.child(2).fixed<int16_t>()[0], 5);
+  Column fixed(type_of("FixedString(3)"));
+  fixed.append_default();
+  fixed.append_bytes("abc");
+  EXPECT_EQ(fixed.values().size(), 6U);
+}
+
 TEST(Column, truncate_takes_back_half_written_rows) {
   Column numbers(type_of("Nullable(Int32)"));
   for (int i = 0; i < 20; ++i) {

@@ -1,72 +1,26 @@
 #include "pipeline/column_plan.h"
 
 #include <algorithm>
-#include <chrono>
 #include <set>
 
-#include "base/check.h"
 #include "config/problems.h"
-#include "pipeline/json_text.h"
+#include "pipeline/constant_json.h"
 
 namespace freshet::pipeline {
 namespace {
 
-std::string date_text(int64_t days) {
-  const std::chrono::year_month_day date{
-      std::chrono::sys_days(std::chrono::days(static_cast<int>(days)))};
-  return fmt::format("{:04d}-{:02d}-{:02d}", static_cast<int>(date.year()),
-                     static_cast<unsigned>(date.month()), static_cast<unsigned>(date.day()));
-}
+/// Where a column's value stands in the record.
+struct Place {
+  std::string path;
+  std::string nested_member = {};
+};
 
-/// `ticks` of 10^-scale seconds since the epoch, as ISO text in UTC.
-std::string time_text(int64_t ticks, unsigned scale) {
-  int64_t per_second = 1;
-  for (unsigned i = 0; i < scale; ++i) per_second *= 10;
-  int64_t seconds = ticks / per_second;
-  int64_t fraction = ticks % per_second;
-  if (fraction < 0) {
-    fraction += per_second;
-    --seconds;
-  }
-  int64_t days = seconds / 86'400;
-  int64_t of_day = seconds % 86'400;
-  if (of_day < 0) {
-    of_day += 86'400;
-    --days;
-  }
-  std::string text = fmt::format("{}T{:02d}:{:02d}:{:02d}", date_text(days), of_day / 3600,
-                                 of_day / 60 % 60, of_day % 60);
-  if (scale > 0) fmt::format_to(std::back_inserter(text), ".{:0{}d}", fraction, scale);
-  return text + 'Z';
-}
-
-std::string decimal_text(int128 value, unsigned scale) {
-  const bool negative = value < 0;
-  std::string digits;
-  for (int128 rest = value; rest != 0; rest /= 10) {
-    const auto digit = static_cast<int>(rest % 10);
-    digits.push_back(static_cast<char>('0' + (digit < 0 ? -digit : digit)));
-  }
-  while (digits.size() < scale + 1) digits.push_back('0');
-  std::reverse(digits.begin(), digits.end());
-  if (scale > 0) digits.insert(digits.size() - scale, ".");
-  return negative ? "-" + digits : digits;
-}
-
-std::string uuid_text(const std::byte* bytes) {
-  std::string text;
-  for (size_t i = 0; i < 16; ++i) {
-    if (i == 4 || i == 6 || i == 8 || i == 10) text += '-';
-    fmt::format_to(std::back_inserter(text), "{:02x}", std::to_integer<unsigned>(bytes[i]));
-  }
-  return text;
-}
-
-Result<decode::JsonColumn> plan_column(const sink::SinkColumn& column, std::string_view path,
+Result<decode::JsonColumn> plan_column(const sink::SinkColumn& column, const Place& place,
                                        config::OnMissingField on_missing) {
   decode::JsonColumn planned;
   planned.field = column.field;
-  FRESHET_ASSIGN(planned.path, decode::parse_json_path(path));
+  planned.nested_member = place.nested_member;
+  FRESHET_ASSIGN(planned.path, decode::parse_json_path(place.path));
   if (on_missing == config::OnMissingField::kReject && !column.has_default) {
     planned.missing = decode::MissingPolicy::kReject;
     return planned;
@@ -90,6 +44,28 @@ Result<decode::JsonColumn> plan_column(const sink::SinkColumn& column, std::stri
 /// A key with dots or backslashes in it, as a path of one step.
 std::string own_name_path(const std::string& name) { return decode::json_path_text({name}); }
 
+/// "items" for a column items.price of a Nested, which ClickHouse keeps as Arrays of equal length;
+/// empty for others.
+std::string_view nested_name(const Field& field) {
+  const size_t dot = field.name.find('.');
+  const bool within = dot != std::string::npos && dot > 0 && dot + 1 < field.name.size();
+  if (!within || field.type.kind != ColumnKind::kArray) return {};
+  return std::string_view(field.name).substr(0, dot);
+}
+
+/// By its entry in `columns:`, by that of its Nested, or by its name.
+Place place_of(const Field& field, const std::vector<config::ColumnPath>& entries) {
+  const auto entry_of = [&](std::string_view name) {
+    return std::ranges::find(entries, name, &config::ColumnPath::column);
+  };
+  if (const auto own = entry_of(field.name); own != entries.end()) return {.path = own->path};
+  const std::string nested(nested_name(field));
+  if (nested.empty()) return {.path = own_name_path(field.name)};
+  const auto entry = entry_of(nested);
+  return {.path = entry == entries.end() ? own_name_path(nested) : entry->path,
+          .nested_member = field.name.substr(nested.size() + 1)};
+}
+
 /// 64-bit FNV-1a over length-prefixed pieces, so that no two lists of pieces read the same.
 class Fingerprint {
  public:
@@ -110,61 +86,17 @@ class Fingerprint {
 
 }  // namespace
 
-std::string constant_json(const Column& constant) {
-  FRESHET_CHECK_EQ(constant.size(), 1U);
-  if (constant.is_null(0)) return "null";
-  const auto& type = constant.type();
-  switch (type.kind) {
-    case ColumnKind::kString:
-    case ColumnKind::kLowCardinalityString:
-      return json_text(constant.string_at(0));
-    case ColumnKind::kBool:
-      return constant.fixed<uint8_t>()[0] != 0 ? "true" : "false";
-    case ColumnKind::kInt8:
-      return fmt::format("{}", int{constant.fixed<int8_t>()[0]});
-    case ColumnKind::kInt16:
-      return fmt::format("{}", constant.fixed<int16_t>()[0]);
-    case ColumnKind::kInt32:
-      return fmt::format("{}", constant.fixed<int32_t>()[0]);
-    case ColumnKind::kInt64:
-      return fmt::format("{}", constant.fixed<int64_t>()[0]);
-    case ColumnKind::kUInt8:
-      return fmt::format("{}", unsigned{constant.fixed<uint8_t>()[0]});
-    case ColumnKind::kUInt16:
-      return fmt::format("{}", constant.fixed<uint16_t>()[0]);
-    case ColumnKind::kUInt32:
-      return fmt::format("{}", constant.fixed<uint32_t>()[0]);
-    case ColumnKind::kUInt64:
-      return fmt::format("{}", constant.fixed<uint64_t>()[0]);
-    case ColumnKind::kFloat32:
-      return fmt::format("{}", constant.fixed<float>()[0]);
-    case ColumnKind::kFloat64:
-      return fmt::format("{}", constant.fixed<double>()[0]);
-    case ColumnKind::kDate:
-      return json_text(date_text(constant.fixed<uint16_t>()[0]));
-    case ColumnKind::kDate32:
-      return json_text(date_text(constant.fixed<int32_t>()[0]));
-    case ColumnKind::kDateTime:
-      return json_text(time_text(constant.fixed<uint32_t>()[0], 0));
-    case ColumnKind::kDateTime64:
-      return json_text(time_text(constant.fixed<int64_t>()[0], type.scale));
-    case ColumnKind::kDecimal32:
-      return decimal_text(constant.fixed<int32_t>()[0], type.scale);
-    case ColumnKind::kDecimal64:
-      return decimal_text(constant.fixed<int64_t>()[0], type.scale);
-    case ColumnKind::kDecimal128:
-      return decimal_text(constant.fixed<int128>()[0], type.scale);
-    case ColumnKind::kUuid:
-      return json_text(uuid_text(constant.values().data()));
-  }
-  FRESHET_CHECK(false, "unknown column kind");
-}
-
 Result<decode::JsonPlan> plan_columns(const std::vector<sink::SinkColumn>& columns,
                                       const config::PipelineSettings& settings,
                                       std::string_view destination) {
   std::vector<std::string> names;
-  for (const auto& column : columns) names.push_back(column.field.name);
+  for (const auto& column : columns) {
+    names.push_back(column.field.name);
+    const auto nested = nested_name(column.field);
+    if (!nested.empty() && names.end() == std::ranges::find(names, nested)) {
+      names.emplace_back(nested);
+    }
+  }
 
   std::vector<std::string> problems;
   std::set<std::string> mapped;
@@ -184,12 +116,11 @@ Result<decode::JsonPlan> plan_columns(const std::vector<sink::SinkColumn>& colum
   plan.unknown_fields = settings.on_unknown_field == config::OnUnknownField::kReject
                             ? decode::UnknownFieldPolicy::kReject
                             : decode::UnknownFieldPolicy::kIgnore;
+  plan.epoch_digits = static_cast<uint8_t>(3 * static_cast<int>(settings.epoch_unit));
+  plan.elements_needed = settings.on_missing_field == config::OnMissingField::kReject;
   for (const auto& column : columns) {
-    const auto entry =
-        std::ranges::find(settings.columns, column.field.name, &config::ColumnPath::column);
-    const auto path =
-        entry == settings.columns.end() ? own_name_path(column.field.name) : entry->path;
-    auto planned = plan_column(column, path, settings.on_missing_field);
+    auto planned =
+        plan_column(column, place_of(column.field, settings.columns), settings.on_missing_field);
     if (planned) {
       plan.columns.push_back(std::move(*planned));
     } else {
@@ -222,6 +153,10 @@ uint64_t pipeline_hash(const std::vector<sink::SinkColumn>& columns,
   print.add(fmt::format("{},{},{}", static_cast<int>(settings.on_reject),
                         static_cast<int>(settings.on_unknown_field),
                         static_cast<int>(settings.on_missing_field)));
+  // Only where it is not the default, so that files without it keep their hash.
+  if (settings.epoch_unit != config::EpochUnit::kSeconds) {
+    print.add(fmt::format("epoch {}", static_cast<int>(settings.epoch_unit)));
+  }
   return print.value();
 }
 

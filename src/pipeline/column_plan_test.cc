@@ -3,6 +3,9 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "model/wide_integer.h"
+#include "pipeline/constant_json.h"
+
 namespace freshet::pipeline {
 namespace {
 
@@ -40,6 +43,27 @@ TEST(ColumnPlan, looks_for_a_column_under_its_own_name_or_the_mapped_path) {
   EXPECT_THAT(plan.columns[0].path, ElementsAre("id"));
   EXPECT_THAT(plan.columns[1].path, ElementsAre("payload", "total"));
   EXPECT_THAT(plan.columns[2].path, ElementsAre("a.b"));
+}
+
+TEST(ColumnPlan, columns_of_a_nested_are_members_of_its_objects) {
+  const std::vector<sink::SinkColumn> columns = {
+      constant_column("items.sku", "Array(String)"), constant_column("items.n", "Array(UInt8)"),
+      constant_column("items.all", "Array(UInt8)"), constant_column("a.b", "UInt8")};
+  config::PipelineSettings settings;
+  settings.columns = {{.column = "items.all", .path = "totals", .at = {}}};
+  auto plan = plan_columns(columns, settings, "table t").value();
+  EXPECT_THAT(plan.columns[0].path, ElementsAre("items"));
+  EXPECT_EQ(plan.columns[0].nested_member, "sku");
+  EXPECT_EQ(plan.columns[1].nested_member, "n");
+  EXPECT_THAT(plan.columns[2].path, ElementsAre("totals"));
+  EXPECT_EQ(plan.columns[2].nested_member, "");
+  EXPECT_THAT(plan.columns[3].path, ElementsAre("a.b"));
+  EXPECT_FALSE(plan.elements_needed);
+  settings.columns.push_back({.column = "items", .path = "order.lines", .at = {}});
+  settings.on_missing_field = config::OnMissingField::kReject;
+  plan = plan_columns(columns, settings, "table t").value();
+  EXPECT_THAT(plan.columns[1].path, ElementsAre("order", "lines"));
+  EXPECT_TRUE(plan.elements_needed);
 }
 
 TEST(ColumnPlan, names_every_mismatch_in_one_message) {
@@ -95,6 +119,32 @@ TEST(ColumnPlan, writes_constants_as_json) {
   EXPECT_EQ(json_of<int64_t>("DateTime64(3)", -1), "\"1969-12-31T23:59:59.999Z\"");
   EXPECT_EQ(json_of<int32_t>("Decimal(9, 2)", -5), "-0.05");
   EXPECT_EQ(json_of<int64_t>("Decimal(18, 0)", 120), "120");
+  EXPECT_EQ(json_of<int32_t>("Decimal(9, 2)", 0), "0.00");
+  EXPECT_EQ(json_of<uint32_t>("IPv4", 0xC0000201), "\"192.0.2.1\"");
+  EXPECT_EQ(json_of<int16_t>("Enum16('a' = 5, 'b' = 6)", 6), "\"b\"");
+  EXPECT_EQ(json_of("Int128", int128{-5}), "-5");
+  EXPECT_EQ(json_of("UInt256", Wide256{{0, 1, 0, 0}}), "18446744073709551616");
+  EXPECT_EQ(json_of("Decimal(76, 2)", Wide256{{UINT64_MAX, UINT64_MAX, UINT64_MAX, UINT64_MAX}}),
+            "-0.01");
+}
+
+TEST(ColumnPlan, writes_constants_made_of_values_as_json) {
+  Column column(type("Map(UInt8, Array(Tuple(a Nullable(String), b FixedString(2))))"));
+  Column& entry = column.child();
+  entry.child(0).append_fixed<uint8_t>(7);
+  Column& pair = entry.child(1).child();
+  for (const bool null : {true, false}) {
+    null ? pair.child(0).append_null() : pair.child(0).append_string("x");
+    pair.child(1).append_bytes("de");
+    pair.finish_tuple();
+  }
+  entry.child(1).finish_list();
+  entry.finish_tuple();
+  column.finish_list();
+  EXPECT_EQ(constant_json(column), R"({"7":[{"a":null,"b":"de"},{"a":"x","b":"de"}]})");
+  Column unnamed(type("Tuple(Array(UInt8), JSON, Map(String, UInt8))"));
+  unnamed.append_default();
+  EXPECT_EQ(constant_json(unnamed), "[[],{},{}]");
 }
 
 TEST(ColumnPlan, hash_sees_what_changes_rows_and_nothing_else) {
@@ -110,6 +160,10 @@ TEST(ColumnPlan, hash_sees_what_changes_rows_and_nothing_else) {
   mapped.columns = {{.column = "a", .path = "b", .at = {}}};
   EXPECT_NE(pipeline_hash(columns, mapped), hash);
   EXPECT_NE(pipeline_hash({constant_column("a", "UInt8")}, settings), hash);
+  auto finer = settings;
+  finer.epoch_unit = config::EpochUnit::kMilliseconds;
+  EXPECT_NE(pipeline_hash(columns, finer), hash);
+  EXPECT_EQ(plan_columns(columns, finer, "table t")->epoch_digits, 3);
   EXPECT_NE(pipeline_hash({constant_column("a", "String", false), constant_column("b", "String")},
                           settings),
             hash);

@@ -74,9 +74,9 @@ Result<std::vector<uint64_t>> find_replaced(warehouse::ClickHouse& clickhouse,
   const std::string drop = "DROP TEMPORARY TABLE IF EXISTS _freshet_rows";
   FRESHET_ASSIGN(const auto session, clickhouse.open_session());
   FRESHET_TRY(session->query(drop, "Null"));
-  FRESHET_TRY(session->query(create_rows_table(plan), "Null"));
+  FRESHET_TRY(session->query(create_rows_table(plan), "Null", copy_settings()));
   const warehouse::InsertStatement insert{
-      .table = "_freshet_rows", .columns = columns, .settings = {{"async_insert", "0"}}};
+      .table = "_freshet_rows", .columns = columns, .settings = plan.insert_settings};
   FRESHET_TRY(session->insert(insert, std::span(&block, 1)));
   FRESHET_ASSIGN(
       const warehouse::QueryResult result,

@@ -2,11 +2,10 @@
 
 #include <algorithm>
 #include <array>
-#include <cstring>
 #include <optional>
 #include <set>
 
-#include "base/endian.h"
+#include "sink/row_binary_value.h"
 #include "warehouse/clickhouse_error.h"
 #include "warehouse/native_block.h"
 #include "warehouse/sql_tokens.h"
@@ -64,6 +63,8 @@ std::vector<PinnedSetting> pinned_settings() {
       {"optimize_on_insert", "0"},  // collapsing before landing would hide rows from the probe
       {"parallel_view_processing", "0"},
       {"materialized_views_ignore_errors", "0"},
+      {"input_format_native_allow_types_conversion", "1"},  // JSON comes as its text
+      {"input_format_json_read_bools_as_numbers", "0"},     // in it, [1, true] is not [1, 1]
   };
 }
 
@@ -166,64 +167,8 @@ Result<bool> is_deterministic(ClickHouse& clickhouse, const std::set<std::string
   return result.bytes.starts_with("0");
 }
 
-template <class T>
-void append_le(Column& column, std::string_view bytes) {
-  column.append_fixed(load_le<T>(bytes.data()));
-}
-
-// One value in RowBinary becomes the one row of `column`.
-Result<void> append_row_binary(Column& column, std::string_view bytes) {
-  if (column.type().nullable) {
-    if (bytes.empty()) return fail(Errc::kCorrupt, "the default value is empty");
-    const bool null = bytes.front() != 0;
-    bytes.remove_prefix(1);
-    if (null) {
-      column.append_null();
-      return {};
-    }
-  }
-  const ColumnKind kind = column.type().kind;
-  if (kind == ColumnKind::kString || kind == ColumnKind::kLowCardinalityString) {
-    size_t size = 0;
-    for (unsigned shift = 0; !bytes.empty() && shift < 28; shift += 7) {
-      const auto byte = static_cast<uint8_t>(bytes.front());
-      bytes.remove_prefix(1);
-      size |= size_t{byte & 0x7FU} << shift;
-      if (byte < 0x80) break;
-    }
-    if (size != bytes.size()) return fail(Errc::kCorrupt, "the default value is not one string");
-    column.append_string(bytes);
-    return {};
-  }
-  if (bytes.size() != fixed_width(kind)) {
-    return fail(Errc::kCorrupt, "the default value has {} bytes, expected {}", bytes.size(),
-                fixed_width(kind));
-  }
-  switch (bytes.size()) {
-    case 1:
-      append_le<uint8_t>(column, bytes);
-      break;
-    case 2:
-      append_le<uint16_t>(column, bytes);
-      break;
-    case 4:
-      append_le<uint32_t>(column, bytes);
-      break;
-    case 8:
-      append_le<uint64_t>(column, bytes);
-      break;
-    default: {
-      std::array<std::byte, 16> value{};
-      if (kind == ColumnKind::kUuid) {  // two halves, each little-endian; we keep text order
-        store_be(value.data(), load_le<uint64_t>(bytes.data()));
-        store_be(value.data() + 8, load_le<uint64_t>(bytes.data() + 8));
-      } else {
-        std::memcpy(value.data(), bytes.data(), value.size());
-      }
-      column.append_fixed(value);
-    }
-  }
-  return {};
+bool holds_json(const ColumnType& type) {
+  return type.kind == ColumnKind::kJson || std::ranges::any_of(type.parts, holds_json);
 }
 
 // nullopt: the table has to compute it, row by row.
@@ -240,9 +185,13 @@ Result<std::optional<SinkColumn>> plan_default(ClickHouse& clickhouse, const Tab
   }
   FRESHET_ASSIGN(const bool deterministic, is_deterministic(clickhouse, functions_in(tokens)));
   if (!deterministic) return std::nullopt;
-  const auto value = clickhouse.query(fmt::format("SELECT CAST({}, {})", column.default_expression,
-                                                  warehouse::quote_string(column.type_text)),
-                                      "RowBinary");
+  const auto value =
+      clickhouse.query(fmt::format("SELECT CAST({}, {}){}", column.default_expression,
+                                   warehouse::quote_string(column.type_text),
+                                   holds_json(*column.type)
+                                       ? " SETTINGS output_format_binary_write_json_as_string = 1"
+                                       : ""),
+                       "RowBinary");
   if (!value) {
     // An expression that does not stand alone reads other columns of the row.
     if (warehouse::failure_class(warehouse::clickhouse_code(value.error()).value_or(0)) ==
@@ -364,6 +313,10 @@ Result<void> plan_insert_settings(ClickHouse& clickhouse, TablePlan& plan,
 }
 
 }  // namespace
+
+warehouse::Settings copy_settings() {
+  return {{"flatten_nested", "0"}, {"allow_suspicious_low_cardinality_types", "1"}};
+}
 
 std::vector<std::string> safety_problems(const TableDescription& table,
                                          const std::vector<ViewTarget>& views) {

@@ -32,4 +32,7 @@ struct TablePlan {
 Result<TablePlan> plan_table(warehouse::ClickHouse& clickhouse, const warehouse::TableName& name,
                              const ClickHouseSinkOptions& options);
 
+/// With these a CREATE statement takes the columns of a table over as they are.
+[[nodiscard]] warehouse::Settings copy_settings();
+
 }  // namespace freshet::sink

@@ -76,7 +76,8 @@ Result<void> ViewScreen::make() {
 
 Result<void> ViewScreen::copy_table(const warehouse::TableName& table) {
   FRESHET_TRY(clickhouse_.query(
-      fmt::format("CREATE TABLE {} AS {} ENGINE = Null", copy_of(table), table.quoted()), "Null"));
+      fmt::format("CREATE TABLE {} AS {} ENGINE = Null", copy_of(table), table.quoted()), "Null",
+      copy_settings()));
   return {};
 }
 

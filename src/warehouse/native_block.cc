@@ -101,7 +101,6 @@ void append_indexes(std::string& out, const Column& column, int32_t shift) {
 
 void append_low_cardinality(std::string& out, const Column& column) {
   if (column.size() == 0) return;
-  append_le<uint64_t>(out, kKeysVersion);
   const StringDictionary& dictionary = column.dictionary();
   // A nullable column's key 0 stands for null, whatever its bytes.
   const int32_t shift = column.type().nullable ? 1 : 0;
@@ -139,6 +138,80 @@ void append_uuids(std::string& out, std::span<const std::byte> values) {
     append_le(out, load_be<uint64_t>(values.data() + at));
     append_le(out, load_be<uint64_t>(values.data() + at + 8));
   }
+}
+
+/// The type as the block spells it: what the table stores in another form is sent in a simple one
+/// that it converts.
+ColumnType as_sent(ColumnType type) {
+  if (type.kind == ColumnKind::kJson) type.kind = ColumnKind::kString;
+  type.low_cardinality = false;
+  for (ColumnType& part : type.parts) part = as_sent(std::move(part));
+  return type;
+}
+
+/// What stands before the rows of a column, for all its parts at once.
+void append_prefix(std::string& out, const Column& column) {
+  if (column.type().kind == ColumnKind::kLowCardinalityString) {
+    append_le<uint64_t>(out, kKeysVersion);
+  }
+  for (size_t i = 0; i < column.child_count(); ++i) append_prefix(out, column.child(i));
+}
+
+void append_ends(std::string& out, std::span<const int32_t> offsets) {
+  const size_t begin = out.size();
+  const size_t end = begin + (offsets.size() - 1) * sizeof(uint64_t);
+  out.resize_and_overwrite(end, [&](char* to, size_t) {
+    char* at = to + begin;
+    for (const int32_t offset : offsets.subspan(1)) {
+      store_le(at, static_cast<uint64_t>(offset));
+      at += sizeof(uint64_t);
+    }
+    return end;
+  });
+}
+
+void append_rows(std::string& out, const Column& column) {
+  const ColumnKind kind = column.type().kind;
+  if (kind == ColumnKind::kLowCardinalityString) return append_low_cardinality(out, column);
+  if (column.type().nullable) append_null_map(out, column);
+  switch (kind) {
+    case ColumnKind::kString:
+    case ColumnKind::kJson:
+      return append_strings(out, column.offsets(), column.chars());
+    case ColumnKind::kUuid:
+      return append_uuids(out, column.values());
+    case ColumnKind::kArray:
+    case ColumnKind::kMap:
+      append_ends(out, column.offsets());
+      [[fallthrough]];
+    case ColumnKind::kTuple:
+      for (size_t i = 0; i < column.child_count(); ++i) append_rows(out, column.child(i));
+      return;
+    default:
+      append_all(out, column.values());
+  }
+}
+
+size_t column_size_estimate(const Column& column) {
+  size_t size = 32 + column.size();  // keys' header; null map
+  switch (column.type().kind) {
+    case ColumnKind::kString:
+    case ColumnKind::kJson:
+      size += column.chars().size() + 5 * column.size();  // what append_strings sets aside
+      break;
+    case ColumnKind::kLowCardinalityString:
+      size +=
+          column.dictionary().chars().size() + 5 * column.dictionary().size() + 4 * column.size();
+      break;
+    case ColumnKind::kArray:
+    case ColumnKind::kMap:
+      size += sizeof(uint64_t) * column.size();
+      break;
+    default:
+      size += column.values().size();
+  }
+  for (size_t i = 0; i < column.child_count(); ++i) size += column_size_estimate(column.child(i));
+  return size;
 }
 
 // Reads Native bytes; every length is checked against what is left before anything is allocated.
@@ -257,17 +330,10 @@ void NativeBlockWriter::begin_column(std::string_view name, std::string_view typ
 
 void NativeBlockWriter::write(std::string_view name, const Column& column) {
   FRESHET_CHECK_EQ(column.size(), rows_);
-  begin_column(name, to_clickhouse_type(column.type()));
-  const ColumnKind kind = column.type().kind;
-  if (kind == ColumnKind::kLowCardinalityString) return append_low_cardinality(out_, column);
-  if (column.type().nullable) append_null_map(out_, column);
-  if (kind == ColumnKind::kString) {
-    append_strings(out_, column.offsets(), column.chars());
-  } else if (kind == ColumnKind::kUuid) {
-    append_uuids(out_, column.values());
-  } else {
-    append_all(out_, column.values());
-  }
+  begin_column(name, to_clickhouse_type(as_sent(column.type())));
+  if (rows_ == 0) return;
+  append_prefix(out_, column);
+  append_rows(out_, column);
 }
 
 void NativeBlockWriter::write_constant_low_cardinality(std::string_view name,
@@ -308,19 +374,9 @@ void encode_native(const ColumnBatch& batch, std::string& out) {
 size_t native_size_estimate(const ColumnBatch& batch) {
   size_t size = 64;
   for (size_t i = 0; i < batch.column_count(); ++i) {
-    const Column& column = batch.column(i);
-    size += 128 + column.size();  // header; null map
-    switch (column.type().kind) {
-      case ColumnKind::kString:
-        size += column.chars().size() + 5 * column.size();  // what append_strings sets aside
-        break;
-      case ColumnKind::kLowCardinalityString:
-        size +=
-            column.dictionary().chars().size() + 5 * column.dictionary().size() + 4 * column.size();
-        break;
-      default:
-        size += column.values().size();
-    }
+    const std::string type = to_clickhouse_type(batch.schema()[i].type);
+    size += 96 + batch.schema()[i].name.size() + type.size();
+    size += column_size_estimate(batch.column(i));
   }
   return size;
 }

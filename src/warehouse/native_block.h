@@ -8,6 +8,10 @@
 //   LowCardinality   uint64 version 1, uint64 flags (index width | keys follow), uint64 key count,
 //                    keys, uint64 rows, indexes; for a nullable one key 0 stands for null. Nothing
 //                    at all if there are no rows
+//   Array, Map       uint64 end per row, then the elements (of a map: tuples of key and value)
+//   Tuple            the columns of its elements, one after another
+//                    The versions of all LowCardinality parts come first, in the parts' order
+//   JSON             as String, LowCardinality of others as without it: the table converts
 #pragma once
 
 #include <cstdint>

@@ -114,6 +114,53 @@ TEST_F(NativeRoundTrip, nulls_arrive_as_nulls) {
   EXPECT_EQ(round_trip(batch), expected);
 }
 
+TEST_F(NativeRoundTrip, values_made_of_values_arrive_as_they_were) {
+  ColumnBatch batch(schema_of({"Array(LowCardinality(Nullable(String)))",
+                               "Map(LowCardinality(String), Array(Nullable(UInt8)))",
+                               "Tuple(a LowCardinality(String), b Array(Tuple(UUID, IPv4)))",
+                               "Array(Array(String))"}));
+  Column& texts = batch.column(0);
+  Column& maps = batch.column(1);
+  Column& tuples = batch.column(2);
+  Column& lists = batch.column(3);
+  for (int row = 0; row < 3; ++row) {
+    for (int i = 0; i < row; ++i) {
+      i == 1 ? texts.child().append_null() : texts.child().append_string("t");
+      Column& entry = maps.child();
+      entry.child(0).append_string("k" + std::to_string(i));
+      entry.child(1).child().append_fixed<uint8_t>(7);
+      entry.child(1).child().append_null();
+      entry.child(1).finish_list();
+      entry.finish_tuple();
+      Column& pair = tuples.child(1).child();
+      pair.child(0).append_fixed(std::array<uint8_t, 16>{1});
+      pair.child(1).append_fixed<uint32_t>(0xC0000201);
+      pair.finish_tuple();
+      lists.child().child().append_string("x");
+      lists.child().finish_list();
+    }
+    texts.finish_list();
+    maps.finish_list();
+    tuples.child(0).append_string("row");
+    tuples.child(1).finish_list();
+    tuples.finish_tuple();
+    lists.finish_list();
+  }
+  const std::string pair = "('01000000-0000-0000-0000-000000000000','192.0.2.1')";
+  EXPECT_EQ(round_trip(batch),
+            "[]\t{}\t('row',[])\t[]\n['t']\t{'k0':[7,NULL]}\t('row',[" + pair +
+                "])\t[['x']]\n['t',NULL]\t{'k0':[7,NULL],'k1':[7,NULL]}\t('row',[" + pair + "," +
+                pair + "])\t[['x'],['x']]\n");
+}
+
+TEST_F(NativeRoundTrip, lists_that_are_all_empty_arrive) {
+  ColumnBatch batch(schema_of({"Array(LowCardinality(String))", "Map(String, String)", "JSON"}));
+  for (size_t column = 0; column < 3; ++column) {
+    for (int row = 0; row < 2; ++row) batch.column(column).append_default();
+  }
+  EXPECT_EQ(round_trip(batch), "[]\t{}\t{}\n[]\t{}\t{}\n");
+}
+
 class NativeDictionary : public NativeRoundTrip, public ::testing::WithParamInterface<size_t> {};
 
 TEST_P(NativeDictionary, arrives_whatever_its_size) {
