@@ -10,6 +10,9 @@ namespace {
 
 constexpr size_t kChunkRecords = 4096;
 constexpr size_t kChunkBytes = 1 << 20;
+// A range ends early when its rows take so many times the bytes that a range of records may have:
+// "[{},{},{}]" is short, and the defaults that it stands for are not.
+constexpr size_t kGrowthMax = 4;
 
 /// Collects records of consecutive batches and decodes them together: small batches then cost no
 /// more than large ones. Views stay valid until flush(), which releases what they point into.
@@ -62,6 +65,9 @@ class RangeDecoder {
     return flush();
   }
 
+  /// Of the rows decoded so far.
+  [[nodiscard]] size_t row_bytes() const { return row_bytes_; }
+
   bool flush() {
     const auto& records = bench_.records;
     const size_t rows_before = bench_.batch.rows();
@@ -86,6 +92,7 @@ class RangeDecoder {
       }
     }
     FRESHET_CHECK_EQ(bench_.offsets.size(), bench_.batch.rows());
+    row_bytes_ = bench_.batch.byte_size();
     out_.records += static_cast<int64_t>(taken);
     bench_.records.clear();
     scratch_used_ = 0;
@@ -103,6 +110,7 @@ class RangeDecoder {
   size_t scratch_used_ = 0;
   size_t opened_bytes_ = 0;
   size_t bytes_pending_ = 0;  // that collected records point into
+  size_t row_bytes_ = 0;
 };
 
 size_t letter_bytes(const std::vector<DeadLetter>& letters) {
@@ -184,6 +192,7 @@ Result<std::optional<PreparedRange>> RangePreparer::cut(const TopicPartition& tp
     out.payload_bytes += extent.bytes;
     next = verdict.whole || taken < verdict.records ? batch->next_offset() : last_taken + 1;
     if (!decoder.flush_if_large()) break;
+    full = full || decoder.row_bytes() > kGrowthMax * settings_.limits.bytes;
   }
   if (!out.stops_before) decoder.flush();
   out.high_watermark = reader.high_watermark();

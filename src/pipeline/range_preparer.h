@@ -64,8 +64,9 @@ class RangePreparer {
                                                        kafka::GroupConsumer& consumer,
                                                        const RangeSink& sink);
 
-  /// Cuts the next range from `first` on. nullopt: nothing is there. With `stops_before` the range
-  /// may be empty: then `range.last` is `first` - 1 and there is nothing to write.
+  /// Cuts the next range from `first` on: as RangeCutter says, or shorter if its rows take much
+  /// more memory than its records. nullopt: nothing is there. With `stops_before` the range may be
+  /// empty: then `range.last` is `first` - 1 and there is nothing to write.
   Result<std::optional<PreparedRange>> cut(const TopicPartition& tp, Offset first,
                                            BudgetShare share);
 
