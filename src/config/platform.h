@@ -82,6 +82,7 @@ struct FlushSettings {
   uint64_t rows = 250'000;
   uint64_t bytes = 64ULL << 20;
   std::chrono::milliseconds after{1000};
+  double parts = 200;  // batches a second that are cut because of `after` alone
 };
 
 /// `columns:`: a table column and the dotted path of its value in the record.

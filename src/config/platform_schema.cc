@@ -351,7 +351,12 @@ Section<FlushSettings> flush_section() {
       .key("bytes", &FlushSettings::bytes, byte_size_kind(kKiB, 4 * kGiB),
            {"Bytes of a batch in the log.", "64MiB"})
       .key("after", &FlushSettings::after, duration_kind(1ms, 24h),
-           {"Age of the oldest record of a batch.", "100ms"});
+           {"Age of the oldest record of a batch.", "100ms"})
+      .key("parts", &FlushSettings::parts, rate_kind(1e6),
+           {"How many batches are cut because of their age alone; each makes at least one part. "
+            "With so many quiet partitions that it would be more, `after` stretches for all of "
+            "them.",
+            "50/s"});
   return flush;
 }
 

@@ -32,7 +32,7 @@ void MetricText::family(std::string_view name, std::string_view help, MetricKind
                  kind == MetricKind::kCounter ? "counter" : "gauge");
 }
 
-void MetricText::sample(std::initializer_list<Label> labels, int64_t value) {
+void MetricText::begin_sample(std::initializer_list<Label> labels) {
   out_ += name_;
   char before = '{';
   for (const auto& [name, text] : labels) {
@@ -44,6 +44,15 @@ void MetricText::sample(std::initializer_list<Label> labels, int64_t value) {
     before = ',';
   }
   if (labels.size() > 0) out_ += '}';
+}
+
+void MetricText::sample(std::initializer_list<Label> labels, int64_t value) {
+  begin_sample(labels);
+  fmt::format_to(std::back_inserter(out_), " {}\n", value);
+}
+
+void MetricText::sample_real(std::initializer_list<Label> labels, double value) {
+  begin_sample(labels);
   fmt::format_to(std::back_inserter(out_), " {}\n", value);
 }
 

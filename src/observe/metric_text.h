@@ -22,9 +22,12 @@ class MetricText {
 
   void family(std::string_view name, std::string_view help, MetricKind kind);
   void sample(std::initializer_list<Label> labels, int64_t value);
+  void sample_real(std::initializer_list<Label> labels, double value);
   [[nodiscard]] std::string take() { return std::move(out_); }
 
  private:
+  void begin_sample(std::initializer_list<Label> labels);
+
   std::string out_;
   std::string name_;
 };
