@@ -84,9 +84,8 @@ Errc errc_for(int code, std::string_view text) {
   return Errc::kInternal;
 }
 
-}  // namespace
-
-FailureClass failure_class(int clickhouse_code) {
+/// The same statement may be taken later.
+bool may_pass(int clickhouse_code) {
   switch (clickhouse_code) {
     case 74:   // CANNOT_READ_FROM_FILE_DESCRIPTOR
     case 75:   // CANNOT_WRITE_TO_FILE_DESCRIPTOR
@@ -111,6 +110,7 @@ FailureClass failure_class(int clickhouse_code) {
     case 286:  // UNSATISFIED_QUORUM_FOR_PREVIOUS_WRITE
     case 289:  // REPLICA_IS_NOT_IN_QUORUM
     case 319:  // UNKNOWN_STATUS_OF_INSERT
+    case 364:  // RECEIVED_ERROR_TOO_MANY_REQUESTS
     case 373:  // SESSION_IS_LOCKED
     case 384:  // PART_IS_TEMPORARILY_LOCKED
     case 394:  // QUERY_WAS_CANCELLED
@@ -119,9 +119,27 @@ FailureClass failure_class(int clickhouse_code) {
     case 473:  // DEADLOCK_AVOIDED
     case 499:  // S3_ERROR
     case 692:  // TOO_MANY_MUTATIONS
+    case 700:  // USER_SESSION_LIMIT_EXCEEDED
     case 733:  // TABLE_IS_BEING_RESTARTED
+    case 738:  // PART_IS_LOCKED
+    case 745:  // SERVER_OVERLOADED
+    case 749:  // TCP_CONNECTION_LIMIT_REACHED
+    case 762:  // HTTP_CONNECTION_LIMIT_REACHED
+    case 776:  // RESOURCE_LIMIT_EXCEEDED
+    case 777:  // MEMORY_RESERVATION_KILLED
+    case 778:  // MEMORY_RESERVATION_FAILED
     case 999:  // KEEPER_EXCEPTION
-      return FailureClass::kRetriable;
+      return true;
+    default:
+      return false;
+  }
+}
+
+}  // namespace
+
+FailureClass failure_class(int clickhouse_code) {
+  if (may_pass(clickhouse_code)) return FailureClass::kRetriable;
+  switch (clickhouse_code) {
     case 164:  // READONLY
     case 192:  // UNKNOWN_USER
     case 193:  // WRONG_PASSWORD
@@ -130,6 +148,7 @@ FailureClass failure_class(int clickhouse_code) {
     case 291:  // DATABASE_ACCESS_DENIED
     case 497:  // ACCESS_DENIED
     case 516:  // AUTHENTICATION_FAILED
+    case 774:  // TABLE_IS_PERMANENTLY_READ_ONLY: by its setting table_readonly, or on such a disk
       return FailureClass::kAccess;
     case 10:   // NOT_FOUND_COLUMN_IN_BLOCK
     case 16:   // NO_SUCH_COLUMN_IN_TABLE

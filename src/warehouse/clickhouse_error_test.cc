@@ -62,14 +62,16 @@ TEST(FailureClass, rows_are_sorted_out_only_for_errors_that_are_known_to_be_thei
 
 TEST(FailureClass, an_unknown_code_is_never_retried_for_ever) {
   EXPECT_EQ(failure_class(123456), FailureClass::kData);
-  EXPECT_EQ(failure_class(252), FailureClass::kRetriable);
+  for (const int code : {241, 242, 252, 364, 700, 745, 749, 762, 776, 777, 778}) {
+    EXPECT_EQ(failure_class(code), FailureClass::kRetriable) << code;
+  }
   EXPECT_EQ(failure_class(16), FailureClass::kSchema);
   EXPECT_EQ(failure_class(49), FailureClass::kFatal);
 }
 
 TEST(FailureClass, who_may_not_ask_is_no_fault_of_the_rows) {
   // Else the rows would be looked at one by one, and each be found guilty.
-  for (const int code : {164, 192, 193, 194, 195, 291, 497, 516}) {
+  for (const int code : {164, 192, 193, 194, 195, 291, 497, 516, 774}) {
     EXPECT_EQ(failure_class(code), FailureClass::kAccess) << code;
   }
   EXPECT_EQ(failure_class(201), FailureClass::kRetriable);  // a quota comes back
