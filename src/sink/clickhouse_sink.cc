@@ -6,6 +6,7 @@
 #include <cstdlib>
 #include <map>
 #include <mutex>
+#include <optional>
 #include <utility>
 
 #include "base/check.h"
@@ -62,8 +63,8 @@ std::string range_token(std::string_view pipeline, uint64_t epoch, const TopicId
 }
 
 struct ClickHouseSink::State {
-  State(warehouse::ClickHouse& clickhouse, TablePlan plan)
-      : clickhouse(clickhouse), plan(std::move(plan)) {
+  State(warehouse::ClickHouse& clickhouse, TablePlan plan, const ClickHouseSinkOptions& options)
+      : clickhouse(clickhouse), plan(std::move(plan)), options(options) {
     for (const SinkColumn& column : this->plan.columns) column_names.push_back(column.field.name);
     if (this->plan.has_provenance) {
       for (const std::string_view name : {"_topic", "_partition", "_offset"}) {
@@ -89,6 +90,10 @@ struct ClickHouseSink::State {
   Result<void> screen(const EncodedBlock& block);
   std::shared_ptr<ViewScreen> screen_of(bool anew);
   Result<void> send(const std::string& token, const EncodedBlock& block);
+  /// Whether the table is still the one that was opened, as far as this server has been asked.
+  Result<void> check_identity();
+  /// What cannot be learned now is learned at the next look.
+  void count_parts();
   Result<bool> token_may_be_forgotten(int64_t intent_time_ms);
   Result<bool> replicas_may_forget(const warehouse::TableDescription& target,
                                    int64_t intent_time_ms);
@@ -120,6 +125,7 @@ struct ClickHouseSink::State {
 
   warehouse::ClickHouse& clickhouse;
   const TablePlan plan;
+  const ClickHouseSinkOptions options;
   std::vector<std::string> column_names;
   std::vector<std::string> log_directories;
 
@@ -131,6 +137,13 @@ struct ClickHouseSink::State {
     BlockHistory history;
     uint64_t newest = 0;
   };
+  std::mutex identity_mutex;                      // guards what follows
+  std::map<std::string, std::string> identities;  // of the table, by the server that says so
+  std::chrono::steady_clock::time_point identified_at;
+  PartCounts parts;
+  std::optional<uint64_t> first_block;
+  std::optional<Error> another_table;  // stands where the one that was opened stood
+
   std::mutex blocks_mutex;                              // guards what follows
   std::map<warehouse::TableName, TargetBlocks> blocks;  // of the targets
   std::chrono::steady_clock::time_point looked_at;
@@ -149,8 +162,9 @@ Result<std::unique_ptr<ClickHouseSink>> ClickHouseSink::open(warehouse::ClickHou
   if (!plan.proof.by_provenance) {
     logger.warn("rows cannot be proven one by one", kv("reason", plan.proof.reason));
   }
-  auto state = std::make_unique<State>(clickhouse, std::move(plan));
+  auto state = std::make_unique<State>(clickhouse, std::move(plan), options);
   if (state->needs_tokens()) FRESHET_TRY(state->look_at_blocks());
+  FRESHET_TRY(state->check_identity());
   return std::unique_ptr<ClickHouseSink>(new ClickHouseSink(std::move(state)));
 }
 
@@ -239,7 +253,88 @@ Result<void> ClickHouseSink::State::send(const std::string& token, const Encoded
   return {};
 }
 
+Result<void> ClickHouseSink::State::check_identity() {
+  {
+    const std::lock_guard lock(identity_mutex);
+    if (another_table) return std::unexpected(*another_table);
+    const auto now = std::chrono::steady_clock::now();
+    if (!identities.empty() && now - identified_at < options.look_every) return {};
+    identified_at = now;
+  }
+  count_parts();
+  FRESHET_ASSIGN(
+      const warehouse::QueryResult result,
+      clickhouse.query(fmt::format("SELECT concat(hostName(), ' ', toString(serverUUID())), "
+                                   "toString(uuid) FROM system.tables "
+                                   "WHERE database = {} AND name = {}",
+                                   warehouse::quote_string(plan.table.name.database),
+                                   warehouse::quote_string(plan.table.name.table)),
+                       "Native"));
+  FRESHET_ASSIGN(const std::vector<warehouse::NativeBlock> blocks,
+                 warehouse::decode_native(result.bytes));
+  const std::lock_guard lock(identity_mutex);
+  for (const warehouse::NativeBlock& block : blocks) {
+    for (size_t row = 0; row < block.rows; ++row) {
+      const std::string& uuid = block.strings(1)[row];
+      const auto [known, added] = identities.emplace(block.strings(0)[row], uuid);
+      if (added || known->second == uuid) continue;
+      another_table = Error(
+          Errc::kRefused,
+          fmt::format("table {} was dropped and created again (or exchanged for another) while the "
+                      "pipeline ran, so rows that were confirmed before need not be in it. Start "
+                      "again to go on with it; `freshet verify` then says which rows it lacks, and "
+                      "`freshet repair` writes them again from the log",
+                      plan.table.name.display()));
+      return std::unexpected(*another_table);
+    }
+  }
+  return {};
+}
+
+void ClickHouseSink::State::count_parts() {
+  // Every inserted part has a block number of its own; merged ones keep the highest of theirs.
+  const auto result = clickhouse.query(
+      fmt::format("SELECT toUInt64(countIf(active)), toUInt64(greatest(max(max_block_number), 0)) "
+                  "FROM system.parts WHERE database = {} AND table = {}",
+                  warehouse::quote_string(plan.table.name.database),
+                  warehouse::quote_string(plan.table.name.table)),
+      "Native");
+  if (!result) return;
+  const auto blocks = warehouse::decode_native(result->bytes);
+  if (!blocks || blocks->empty() || blocks->front().rows == 0) return;
+  const uint64_t newest = blocks->front().u64(1)[0];
+  const std::lock_guard lock(identity_mutex);
+  parts.active = blocks->front().u64(0)[0];
+  if (!first_block) first_block = newest;
+  if (!plan.table.is_replicated() && newest > *first_block) {
+    parts.made = std::max(parts.made, newest - *first_block);
+  }
+}
+
+PartCounts ClickHouseSink::parts() const {
+  const std::lock_guard lock(state_->identity_mutex);
+  return state_->parts;
+}
+
+Result<bool> ClickHouseSink::is_empty() {
+  const warehouse::TableName& name = state_->plan.table.name;
+  FRESHET_ASSIGN(
+      const warehouse::QueryResult result,
+      state_->clickhouse.query(
+          fmt::format("SELECT toUInt64(ifNull(total_rows, 1)) FROM system.tables "
+                      "WHERE database = {} AND name = {}",
+                      warehouse::quote_string(name.database), warehouse::quote_string(name.table)),
+          "Native"));
+  FRESHET_ASSIGN(const std::vector<warehouse::NativeBlock> blocks,
+                 warehouse::decode_native(result.bytes));
+  for (const warehouse::NativeBlock& block : blocks) {
+    if (block.rows > 0) return block.u64(0)[0] == 0;
+  }
+  return false;
+}
+
 Result<void> ClickHouseSink::write(const RangeWrite& write, const EncodedBlock& block) {
+  FRESHET_TRY_CONTEXT(state_->check_identity(), "{}", range_text(write.tp, write.range));
   FRESHET_TRY_CONTEXT(state_->send(write.token, block), "table {}: {}",
                       state_->plan.table.name.display(), range_text(write.tp, write.range));
   if (state_->needs_tokens() && state_->time_to_look()) {

@@ -14,6 +14,7 @@
 // of a materialized view, and for a table without provenance columns, nothing does.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -51,6 +52,8 @@ struct SinkColumn {
 
 struct ClickHouseSinkOptions {
   bool require_provenance = false;  // refuse a table without provenance columns
+  /// How often write() looks whether the table is still the same, and how many parts it has.
+  std::chrono::milliseconds look_every{10'000};
 };
 
 /// Why a table can or cannot be proven complete, row by row.
@@ -106,6 +109,12 @@ struct OriginSummary {
   Offset last;
 };
 
+/// Of the table itself, whoever wrote; targets of views are not counted.
+struct PartCounts {
+  uint64_t active = 0;
+  uint64_t made = 0;  // since open(), by inserts; 0 for a replicated table, which numbers otherwise
+};
+
 class ClickHouseSink {
  public:
   /// Describes the table and checks everything that would break exactly-once. kRefused: ONE message
@@ -136,7 +145,9 @@ class ClickHouseSink {
   /// The INSERT that write() sends, without a token: for measuring what the engine alone can do.
   [[nodiscard]] warehouse::InsertStatement insert_statement() const;
 
-  /// Sends the block as one INSERT. Any error leaves the range in doubt: replay() it before going
+  /// Sends the block as one INSERT. Every `look_every` it looks first whether the table is still
+  /// the one that was opened: kRefused if it was dropped and created again, or exchanged.
+  /// Any error leaves the range in doubt: replay() it before going
   /// on. An empty block is done at once.
   Result<void> write(const RangeWrite& write, const EncodedBlock& block);
 
@@ -179,7 +190,12 @@ class ClickHouseSink {
   Result<ReplayOutcome> replay(const RangeWrite& write, const ColumnBatch& batch,
                                std::span<const Offset> offsets);
 
+  /// As seen by the last look that a write took.
+  [[nodiscard]] PartCounts parts() const;
+
   Result<std::vector<OriginSummary>> origins();
+  /// Whether the table has no row at all; costs nothing, however large it is.
+  Result<bool> is_empty();
 
   /// Deletes all rows but one of each of these offsets (copy_removal.h); views do not see it.
   Result<size_t> remove_copies(const TopicPartition& tp, std::span<const Offset> offsets);

@@ -241,6 +241,30 @@ TEST_F(SinkTest, rows_of_one_key_in_one_block_land_uncollapsed) {
   EXPECT_EQ(count_and_sum(), "9\t36\n");
 }
 
+TEST_F(SinkTest, a_table_that_was_created_again_is_not_written) {
+  const std::string ddl =
+      "CREATE TABLE " + in_database("t") + " (k UInt32, v UInt64) ENGINE = MergeTree ORDER BY k";
+  declare({ddl});
+  open("t", {.look_every = std::chrono::milliseconds(0)});
+  EXPECT_EQ(sink_->is_empty().value(), true);
+  write(range(0, 9), rows(0, 9));
+  write(range(10, 19), rows(10, 19));
+  EXPECT_EQ(sink_->is_empty().value(), false);
+  EXPECT_EQ(sink_->parts().made, 1U) << "before the last write";
+  EXPECT_EQ(sink_->parts().active, 1U);
+  run("DROP TABLE " + in_database("t") + " SYNC");
+  declare({ddl});
+  for (int again = 0; again < 2; ++again) {
+    const Rows more = rows(20, 29);
+    const auto written =
+        sink_->write(range(20, 29), sink_->encode(kOrigin, more.batch, more.offsets));
+    ASSERT_FALSE(written);
+    EXPECT_EQ(written.error().code(), Errc::kRefused);
+    EXPECT_THAT(written.error().message(), HasSubstr("was dropped and created again"));
+  }
+  EXPECT_EQ(sink_->is_empty().value(), true);
+}
+
 TEST_F(SinkTest, the_same_write_twice_lands_once) {
   declare({"CREATE TABLE " + in_database("t") +
            " (k UInt32, v UInt64) ENGINE = MergeTree "
