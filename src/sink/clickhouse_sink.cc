@@ -227,14 +227,16 @@ Result<void> ClickHouseSink::State::screen(const EncodedBlock& block) {
     auto passed = copies->check(insert_statement(), block.bytes);
     if (passed) return {};
     const int code = warehouse::clickhouse_code(passed.error()).value_or(0);
-    if (warehouse::failure_class(code) == warehouse::FailureClass::kRetriable) return passed;
-    if (warehouse::is_row_error(code)) {
+    const bool may_be_the_views =
+        warehouse::is_row_error(code) ||
+        warehouse::failure_class(code) == warehouse::FailureClass::kRetriable;
+    if (may_be_the_views) {
       FRESHET_ASSIGN(const bool stale, copies->is_stale());
       if (!stale) return passed;
     }
     // The copies are not what the views are now. The insert itself says what is wrong if it is not
     // only them.
-    if (anew) return warehouse::is_row_error(code) ? passed : Result<void>();
+    if (anew) return may_be_the_views ? passed : Result<void>();
   }
 }
 
