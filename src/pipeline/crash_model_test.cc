@@ -7,6 +7,8 @@
 #include <random>
 #include <string_view>
 #include <tuple>
+#include <utility>
+#include <vector>
 
 #include "kafka/record_iterator.h"
 #include "pipeline/column_plan.h"
@@ -38,6 +40,7 @@ struct Cell {
   bool view = false;  // the table has one, which refuses some rows
   bool asks_before_dividing = true;
   bool wall_jumps = false;  // somebody sets the clock, back and forth, by up to two days
+  bool pauses = false;      // somebody pauses partitions, and resumes them when nothing is left
 };
 
 /// One process: the workers of all partitions, their steps taken in an order that `random` picks.
@@ -46,6 +49,7 @@ class Process {
   Process(MemoryWorld& world, Incarnation& self, const Cell& cell, uint32_t seed)
       : self_(self),
         wall_jumps_(cell.wall_jumps),
+        pauses_(cell.pauses),
         consumer_(world, self, kTp.topic),
         producer_(world, self),
         sink_(world, self),
@@ -65,6 +69,8 @@ class Process {
                  .letters = letters_,
                  .reject_limit = reject_limit_,
                  .budget = budget_,
+                 .breaker = breaker_,
+                 .parts = parts_,
                  .probe = probe_,
                  .clock = clock_},
         random_(seed) {
@@ -116,8 +122,12 @@ class Process {
         possible.emplace_back(worker.get(), Step::kPrepare);
       }
     }
-    if (possible.empty()) return false;
+    if (possible.empty()) return resume_paused();
     auto [worker, step] = possible[random_() % possible.size()];
+    if (pauses_ && random_() % 5 == 0) {
+      worker->pause();
+      paused_.push_back(worker);
+    }
     clock_.advance(Millis(40'000));  // whatever it waits for has come
     if (wall_jumps_ && random_() % 3 == 0) {
       constexpr int64_t kDays = 2 * 24 * 3600 * 1000LL;
@@ -126,6 +136,12 @@ class Process {
     }
     if (worker->begin(step)) worker->run(step);
     return true;
+  }
+
+  /// True if one was paused.
+  bool resume_paused() {
+    for (auto* worker : paused_) worker->resume();
+    return !std::exchange(paused_, {}).empty();
   }
 
   std::string describe() const {
@@ -141,6 +157,7 @@ class Process {
 
   Incarnation& self_;
   const bool wall_jumps_;
+  const bool pauses_;
   MemoryConsumer consumer_;
   MemoryProducer producer_;
   MemorySink sink_;
@@ -150,10 +167,13 @@ class Process {
   RejectLimit reject_limit_{{}, "rows"};
   ManualClock clock_;
   ByteBudget budget_{64 << 20};
+  CircuitBreaker breaker_{{}, clock_};
+  PartBudget parts_{50, clock_};
   std::unique_ptr<RangePreparer> preparer_;
   PartitionContext context_;
   std::minstd_rand random_;
   std::vector<std::unique_ptr<PartitionWorker>> workers_;
+  std::vector<PartitionWorker*> paused_;
 };
 
 /// Records 0..n: every 7th is malformed, every 11th is refused by the table, and every 13th by its
@@ -366,11 +386,10 @@ TEST_F(CrashModel, dividing_without_asking_the_table_is_seen) {
   EXPECT_NE(refuse_after_landing(/*asks_before_dividing=*/false), "");
 }
 
-void survive_storms(uint32_t storms, bool wall_jumps, bool view = false) {
+void survive_storms(uint32_t storms, Cell cell) {
   for (uint32_t seed = 0; seed < storms; ++seed) {
     std::minstd_rand random(seed);
-    const Cell cell{
-        .rows = static_cast<int>(3 + random() % 20), .view = view, .wall_jumps = wall_jumps};
+    cell.rows = static_cast<int>(3 + random() % 20);
     bool over = false;
     const auto faults = crash_and_recover(
         cell, seed,
@@ -385,14 +404,19 @@ void survive_storms(uint32_t storms, bool wall_jumps, bool view = false) {
   }
 }
 
-TEST_F(CrashModel, storms_of_faults_are_survived) { survive_storms(200, /*wall_jumps=*/false); }
+TEST_F(CrashModel, storms_of_faults_are_survived) { survive_storms(200, {}); }
 
 TEST_F(CrashModel, storms_of_faults_are_survived_with_a_view) {
-  survive_storms(200, /*wall_jumps=*/false, /*view=*/true);
+  survive_storms(200, {.view = true});
 }
 
 TEST_F(CrashModel, storms_of_faults_are_survived_while_the_clock_jumps) {
-  survive_storms(100, /*wall_jumps=*/true);
+  survive_storms(100, {.wall_jumps = true});
+}
+
+TEST_F(CrashModel, storms_of_faults_are_survived_while_partitions_are_paused_and_resumed) {
+  survive_storms(100, {.pauses = true});
+  survive_storms(100, {.view = true, .pauses = true});
 }
 
 TEST_F(CrashModel, losing_the_intent_is_seen) {

@@ -76,6 +76,14 @@ Result<OpeningPlan> begin_untrusted(const OpeningFacts& facts, const ParsedMetad
       fmt::format("{}: commit metadata is {}; records from offset {} on are compared with {} "
                   "before they are written, and `verify` proves the partition from there on",
                   assigned.tp, describe(parsed), assigned.committed, facts.destination));
+  const Offset behind = std::max(facts.table_end, facts.bounds.log_start);
+  if (behind < assigned.committed) {
+    plan.warnings.push_back(fmt::format(
+        "{}: {} holds no row of offsets {}: unless all of them were rejected, the "
+        "group's position skips them and they are not written. To write them, set the "
+        "position to {} (kafka-consumer-groups --reset-offsets)",
+        assigned.tp, facts.destination, OffsetRange{behind, assigned.committed - 1}, behind));
+  }
   return plan;
 }
 
@@ -137,8 +145,17 @@ Result<OpeningPlan> plan_opening(const OpeningFacts& facts) {
   }
   const ParsedMetadata parsed = read_metadata(assigned);
   const auto* ours = std::get_if<CommitMetadata>(&parsed);
+  const Offset start = ours != nullptr ? ours->start : facts.bounds.log_start;
   auto plan = ours != nullptr ? begin_where_left(facts, *ours) : begin_untrusted(facts, parsed);
-  if (plan) FRESHET_TRY(clip_to_log(facts, *plan));
+  if (!plan) return plan;
+  FRESHET_TRY(clip_to_log(facts, *plan));
+  if (facts.table_empty && assigned.committed > start) {
+    plan->warnings.push_back(fmt::format(
+        "{}: {} holds no row although group {} has confirmed everything before offset {}: was it "
+        "created again, or emptied? What is new is written; `freshet verify` says which rows are "
+        "missing, and `freshet repair` writes them again from the log",
+        assigned.tp, facts.destination, facts.group, assigned.committed));
+  }
   return plan;
 }
 

@@ -11,7 +11,9 @@
 //                 there, and every range up to the last row that the table holds is compared with
 //                 the table before it is written; refused if the table cannot be asked
 // Whatever cannot be true (a topic of another id, offsets beyond the end of the log) is refused
-// with a sentence that says how to go on. Offsets that retention deleted are named, never guessed.
+// with a sentence that says how to go on. A destination that holds nothing at all although the
+// group has confirmed offsets is told of, not refused: all of them may have been rejects. Offsets
+// that retention deleted are named, never guessed.
 #pragma once
 
 #include <cstdint>
@@ -39,6 +41,7 @@ struct OpeningFacts {
   /// One past the highest offset of this partition in the destination; kNoOffset: none. Only looked
   /// at if needs_table_end().
   Offset table_end = kNoOffset;
+  bool table_empty = false;  // no row of whatever origin
 };
 
 struct OpeningPlan {

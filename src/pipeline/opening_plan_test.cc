@@ -94,11 +94,38 @@ TEST(OpeningPlan, untrusted_metadata_means_asking_the_table) {
   }
 }
 
+TEST(OpeningPlan, a_position_that_skips_records_says_which) {
+  auto f = facts("set by a tool");
+  f.table_end = Offset(70);
+  const auto plan = plan_opening(f).value();
+  ASSERT_EQ(plan.warnings.size(), 2U);
+  EXPECT_THAT(plan.warnings[1], HasSubstr("no row of offsets 70-99"));
+  EXPECT_THAT(plan.warnings[1], HasSubstr("set the position to 70"));
+  EXPECT_EQ(plan.cut, Offset(100));
+  f.bounds.log_start = Offset(100);
+  EXPECT_EQ(plan_opening(f).value().warnings.size(), 1U) << "retention had them";
+}
+
 TEST(OpeningPlan, a_changed_definition_is_said) {
   const auto plan = plan_opening(facts(ours({range(100, 199)}, 2))).value();
   ASSERT_EQ(plan.warnings.size(), 1U);
   EXPECT_THAT(plan.warnings[0], HasSubstr("definition changed"));
   EXPECT_EQ(plan.pending.size(), 1U);
+}
+
+TEST(OpeningPlan, an_empty_table_is_told_of_when_the_group_has_confirmed_something) {
+  auto emptied = facts(ours({}));
+  emptied.table_empty = true;
+  const auto plan = plan_opening(emptied).value();
+  ASSERT_EQ(plan.warnings.size(), 1U);
+  EXPECT_THAT(plan.warnings[0], HasSubstr("everything before offset 100"));
+  EXPECT_THAT(plan.warnings[0], HasSubstr("freshet repair"));
+  EXPECT_EQ(plan.cut, Offset(100)) << "it goes on";
+  auto begun = ours({range(100, 109)});
+  begun.start = Offset(100);
+  auto nothing_yet = facts(begun);
+  nothing_yet.table_empty = true;
+  EXPECT_TRUE(plan_opening(nothing_yet).value().warnings.empty());
 }
 
 TEST(OpeningPlan, refuses_what_cannot_be_true) {

@@ -9,16 +9,21 @@
 namespace freshet::pipeline {
 namespace {
 
-constexpr double kBytesPerPositionGuess = 256;
-constexpr size_t kBudgetMin = 64 << 10;
 constexpr Millis kRetryFirst{100};
 constexpr Millis kRetryMax{30'000};
+/// Of a partition's own pause after a trouble of the destination, where the breaker says how long.
+constexpr uint32_t kDoublingsMax = 4;
 
 /// 100 ms doubling to 30 s, the last half of it at random.
 Millis retry_pause(uint32_t attempts, std::minstd_rand& random) {
   const auto full = std::min(kRetryMax, kRetryFirst * (int64_t{1} << std::min(attempts, 16U)));
   std::uniform_int_distribution<int64_t> spread(full.count() / 2, full.count());
   return Millis(spread(random));
+}
+
+int64_t until(SteadyTime then, SteadyTime now) {
+  if (then == SteadyTime::max()) return 0;  // as soon as another's trial has ended
+  return std::chrono::duration_cast<Millis>(then - now).count();
 }
 
 bool is_power_of_two(uint32_t n) { return n != 0 && (n & (n - 1)) == 0; }
@@ -31,82 +36,8 @@ PartitionWorker::PartitionWorker(const PartitionContext& context, kafka::Assigne
       log_(Logger("pipeline")
                .with("pipeline", context.pipeline)
                .with("partition", fmt::format("{}", assigned_.tp))),
+      assigned_at_(context.clock.steady()),
       jitter_(static_cast<uint32_t>(std::hash<TopicPartition>()(assigned_.tp))) {}
-
-Backlog PartitionWorker::backlog() const {
-  return {.positions = high_watermark_ == kNoOffset ? 0 : high_watermark_ - cut_,
-          .bytes_per_position = bytes_per_position_,
-          .empty_at = empty_at_};
-}
-
-SteadyTime PartitionWorker::next_cut_due() const {
-  if (stop_error_) return SteadyTime::max();
-  if (drain_target_) return cut_ < *drain_target_ ? empty_at_ : SteadyTime::max();
-  return cut_due(context_.limits, backlog());
-}
-
-PartitionWorker::Wish PartitionWorker::writer_wish_locked() const {
-  if (writer_busy_ || abandoned_) return {};
-  if (closing_ || failure_) {
-    const bool may_confirm = closing_ && opened_ && landed_ > confirmed_ && !confirm_failed_;
-    return may_confirm ? Wish{Step::kConfirm, empty_at_} : Wish{};
-  }
-  if (!opened_) return {Step::kOpen, retry_at_};
-  if (!in_doubt_.empty()) return {Step::kSettle, retry_at_};
-  if (!prepared_.empty()) return {Step::kWrite, std::max(empty_at_, retry_at_)};
-  if (prepare_busy_) return {};
-  const SteadyTime cut_at = next_cut_due();
-  SteadyTime confirm_at = SteadyTime::max();
-  if (landed_ > confirmed_) {
-    const bool nothing_follows = stop_error_ || (drain_target_ && cut_ >= *drain_target_);
-    confirm_at = nothing_follows ? landed_at_ : landed_at_ + context_.confirm_after;
-  }
-  if (cut_at == SteadyTime::max() && confirm_at == SteadyTime::max()) return {};
-  if (cut_at <= confirm_at) return {Step::kWrite, std::max(cut_at, retry_at_)};
-  return {Step::kConfirm, std::max(confirm_at, retry_at_)};
-}
-
-PartitionWorker::Wish PartitionWorker::prepare_wish_locked() const {
-  const bool wanted = opened_ && !abandoned_ && !failure_ && !closing_ && !stop_error_ &&
-                      in_doubt_.empty() && prepared_.empty() && !prepare_busy_ &&
-                      !prepare_blocked_ && !writer_cuts_ && cut_ >= doubt_until_ &&
-                      is_behind(context_.limits, backlog());
-  return wanted ? Wish{Step::kPrepare, empty_at_} : Wish{};
-}
-
-PartitionWorker::Wish PartitionWorker::writer_wish() const {
-  const std::lock_guard lock(mutex_);
-  return writer_wish_locked();
-}
-
-PartitionWorker::Wish PartitionWorker::prepare_wish() const {
-  const std::lock_guard lock(mutex_);
-  return prepare_wish_locked();
-}
-
-size_t PartitionWorker::budget_estimate(int64_t positions) const {
-  const double each = bytes_per_position_ > 0 ? bytes_per_position_ : kBytesPerPositionGuess;
-  const double bytes = std::min(static_cast<double>(std::max<int64_t>(positions, 1)) * each,
-                                static_cast<double>(context_.limits.bytes));
-  return std::max(kBudgetMin, RangePreparer::budget_for(static_cast<size_t>(bytes)));
-}
-
-bool PartitionWorker::begin(Step step) {
-  const std::lock_guard lock(mutex_);
-  const bool preparing = step == Step::kPrepare;
-  if ((preparing ? prepare_wish_locked() : writer_wish_locked()).step != step) return false;
-  size_t bytes = 0;
-  if (preparing || (step == Step::kWrite && prepared_.empty())) {
-    bytes = budget_estimate(std::min(backlog().positions, context_.limits.rows));
-  } else if (step == Step::kSettle) {
-    bytes = budget_estimate(in_doubt_.front().range.span());
-  }
-  if (bytes > 0 && !context_.budget.try_take(bytes)) return false;
-  (preparing ? prepare_share_ : writer_share_) = BudgetShare(context_.budget, bytes);
-  (preparing ? prepare_busy_ : writer_busy_) = true;
-  if (step == Step::kWrite) writer_cuts_ = prepared_.empty();
-  return true;
-}
 
 void PartitionWorker::run(Step step) {
   Result<void> result;
@@ -147,6 +78,7 @@ void PartitionWorker::run(Step step) {
   prepare_blocked_ = false;
   writer_busy_ = false;
   writer_share_ = BudgetShare();
+  pass_.reset();
   in_flight_.reset();
   if (closing_ || abandoned_) prepared_.clear();
 }
@@ -164,13 +96,21 @@ void PartitionWorker::step_failed(Step step, const Error& error) {
     return;
   }
   context_.probe.retried();
+  ++counts_.retries;
   ++attempts_;
   last_error_ = error.message();
-  const auto pause = retry_pause(attempts_ - 1, jitter_);
-  retry_at_ = context_.clock.steady() + pause;
+  const SteadyTime now = context_.clock.steady();
+  const SteadyTime admits_at = context_.breaker.admits_at();
+  // Whoever finds that the destination is well says it for all, and that should not wait for long.
+  // Without any pause of its own, a range that alone is too much would be sent again and again
+  // while others keep the breaker closed.
+  const uint32_t doublings =
+      destination_failed_ ? std::min(attempts_ - 1, kDoublingsMax) : attempts_ - 1;
+  retry_at_ = now + retry_pause(doublings, jitter_);
   if (is_power_of_two(attempts_)) {
     log_.warn("a step failed and will be tried again", kv("attempt", attempts_),
-              kv("in_ms", pause.count()), kv("error", error.message()));
+              kv("in_ms", until(std::max(retry_at_, admits_at), now)),
+              kv("error", error.message()));
   }
 }
 
@@ -258,11 +198,20 @@ Result<void> PartitionWorker::open() {
   }
   if (facts.provable && needs_table_end(facts.assigned)) {
     auto origins = context_.sink.origins();
-    if (!origins)
+    if (!origins) {
+      if (context_.sink.classify(origins.error()) == WriteFailure::kRetriable) {
+        context_.probe.destination_failed(context_.sink.trouble(origins.error()));
+      }
       return sink_failed(origins.error(), {facts.bounds.log_start, facts.bounds.log_start});
+    }
     for (const auto& origin : *origins) {
       if (origin.tp == assigned_.tp) facts.table_end = origin.last + 1;
     }
+  }
+  if (facts.provable && facts.assigned.committed != kNoOffset) {
+    // Only for a warning: a destination that is away now does not keep the partition from opening.
+    const auto empty = context_.sink.is_empty();
+    facts.table_empty = empty && *empty;
   }
   FRESHET_ASSIGN(const auto plan, plan_opening(facts));
   for (const auto& warning : plan.warnings) log_.warn(warning);
@@ -435,9 +384,12 @@ Result<void> PartitionWorker::write_intended(PreparedRange range, WallMillis int
                                         context_.clock.wall());
   const SteadyTime begun = context_.clock.steady();
   Result<void> written;
-  if (range.block.rows > 0)
+  if (range.block.rows > 0) {
     written = context_.sink.write(range_write(range.range, intent_time), range.block);
-  context_.probe.insert_took(context_.clock.steady() - begun);
+    context_.probe.insert_took(context_.clock.steady() - begun);
+    if (written) context_.probe.inserted();
+    tell_breaker(written);
+  }
   if (written) crash_point("after_insert");
   const auto stored = letters.get();
   if (!written || !stored) {
@@ -462,6 +414,25 @@ Result<void> PartitionWorker::write_intended(PreparedRange range, WallMillis int
   return {};
 }
 
+/// An answer about the rows says as well as a success that the destination works.
+void PartitionWorker::tell_breaker(const Result<void>& answer) {
+  if (!pass_) return;
+  const bool in_trouble =
+      !answer && context_.sink.classify(answer.error()) == WriteFailure::kRetriable;
+  if (!in_trouble) {
+    if (context_.breaker.succeeded(*pass_)) log_.info("the destination takes rows again");
+    return;
+  }
+  const Trouble trouble = context_.sink.trouble(answer.error());
+  const bool opened = context_.breaker.failed(*pass_, trouble, answer.error().message());
+  context_.probe.destination_failed(trouble);
+  if (opened) {
+    log_.debug("the destination is left alone for a while", kv("trouble", trouble_name(trouble)));
+  }
+  const std::lock_guard lock(mutex_);
+  destination_failed_ = true;
+}
+
 /// What was prepared behind the range is dropped: settling takes as long as the destination is in
 /// trouble, and memory held meanwhile could be just what settling waits for.
 void PartitionWorker::put_in_doubt(InDoubt doubt) {
@@ -476,6 +447,11 @@ void PartitionWorker::range_landed(const PreparedRange& range, size_t rows) {
   const std::lock_guard lock(mutex_);
   landed_ = range.range.last + 1;
   landed_at_ = context_.clock.steady();
+  counts_.records += static_cast<uint64_t>(range.records);
+  counts_.rows += rows;
+  counts_.bytes += range.payload_bytes;
+  counts_.ranges += 1;
+  for (const auto& letter : range.letters) ++counts_.rejected[letter.reason];
   if (!range.timestamps.empty()) newest_landed_ms_ = range.timestamps.newest_ms();
 }
 
@@ -502,92 +478,6 @@ Error PartitionWorker::stop_error(const DeadLetter& letter) const {
                   "table, `columns:` or the producer, or set on_reject: dead_letter",
                   context_.pipeline, assigned_.tp, letter.offset, reject_reason_name(letter.reason),
                   letter.path.empty() ? "the whole record" : letter.path, letter.detail));
-}
-
-void PartitionWorker::see_end(Offset high_watermark) {
-  const std::lock_guard lock(mutex_);
-  if (!opened_) return;
-  const bool was_empty = high_watermark_ <= cut_;
-  high_watermark_ = std::max(high_watermark_, high_watermark);
-  if (prepare_busy_) return;
-  if (high_watermark_ <= cut_) {
-    empty_at_ = context_.clock.steady();
-  } else if (was_empty) {
-    // Who waits for the row does not care whether the disk or the range let him wait.
-    const auto arrived = context_.consumer.arrived_since(assigned_.tp, cut_);
-    if (arrived) empty_at_ = std::min(empty_at_, *arrived);
-  }
-}
-
-void PartitionWorker::drain_to(Offset target) {
-  const std::lock_guard lock(mutex_);
-  drain_target_ = target;
-}
-
-void PartitionWorker::close() {
-  const std::lock_guard lock(mutex_);
-  closing_ = true;
-  if (!writer_busy_) prepared_.clear();
-}
-
-void PartitionWorker::abandon() {
-  const std::lock_guard lock(mutex_);
-  abandoned_ = true;
-  if (!writer_busy_) prepared_.clear();
-}
-
-bool PartitionWorker::finished() const {
-  const std::lock_guard lock(mutex_);
-  if (writer_busy_ || prepare_busy_) return false;
-  if (abandoned_) return true;
-  return closing_ && writer_wish_locked().step == Step::kNone;
-}
-
-bool PartitionWorker::drained() const {
-  const std::lock_guard lock(mutex_);
-  if (failure_ || abandoned_) return true;
-  return opened_ && drain_target_ && landed_ >= *drain_target_ && in_doubt_.empty();
-}
-
-std::optional<Error> PartitionWorker::failure() const {
-  const std::lock_guard lock(mutex_);
-  return failure_;
-}
-
-bool PartitionWorker::holds_prepared() const {
-  const std::lock_guard lock(mutex_);
-  return !prepared_.empty() || prepare_busy_;
-}
-
-std::optional<int64_t> PartitionWorker::newest_landed_ms() const {
-  const std::lock_guard lock(mutex_);
-  return newest_landed_ms_;
-}
-
-PartitionState PartitionWorker::state_locked() const {
-  if (abandoned_ || failure_) return PartitionState::kClosed;
-  if (closing_) {
-    const bool done = !writer_busy_ && writer_wish_locked().step == Step::kNone;
-    return done ? PartitionState::kClosed : PartitionState::kClosing;
-  }
-  if (attempts_ > 0) return PartitionState::kRetrying;
-  if (!opened_) return PartitionState::kOpening;
-  if (!in_doubt_.empty()) return PartitionState::kReplaying;
-  return in_flight_ ? PartitionState::kWriting : PartitionState::kReading;
-}
-
-PartitionStatus PartitionWorker::status() const {
-  const std::lock_guard lock(mutex_);
-  PartitionStatus status;
-  status.tp = assigned_.tp;
-  status.state = state_locked();
-  status.confirmed = confirmed_;
-  status.landed = landed_;
-  status.high_watermark = high_watermark_;
-  if (opened_) status.lag_records = std::max<int64_t>(0, high_watermark_ - landed_);
-  status.in_flight = in_flight_;
-  status.last_error = failure_ ? failure_->message() : last_error_;
-  return status;
 }
 
 }  // namespace freshet::pipeline

@@ -63,6 +63,16 @@
 // written; a new intent is committed only when nothing is in doubt; an offset is committed only
 // when everything before it is durable.
 //
+// What keeps a step from being taken though it is due (a wish is then put off, never dropped):
+//   memory      begin() gets none of the budget
+//   breaker     kWrite and kSettle need a pass of the CircuitBreaker that all partitions share, and
+//               tell it how the destination answered. A destination in trouble is thus asked by one
+//               partition at a time. After such a failure a partition waits for 1.6 s at most by
+//               itself; what is longer is the breaker's, which anybody's success ends
+//   parts       a cut that is due by `flush.after` alone takes room of the PartBudget
+//   pause       of the pipeline: no kWrite, kSettle, kPrepare; what is under way ends, what landed
+//               is confirmed. What is in doubt stays so, as after a crash
+//
 // Threads: run() blocks and is called without locks; everything else is cheap and may be called
 // from any thread at any time.
 #pragma once
@@ -80,8 +90,10 @@
 #include "kafka/group_consumer.h"
 #include "observe/log.h"
 #include "pipeline/byte_budget.h"
+#include "pipeline/circuit_breaker.h"
 #include "pipeline/dead_letters.h"
 #include "pipeline/opening_plan.h"
+#include "pipeline/part_budget.h"
 #include "pipeline/pipeline_probe.h"
 #include "pipeline/range_cutter.h"
 #include "pipeline/range_preparer.h"
@@ -108,6 +120,8 @@ struct PartitionContext {
   DeadLetterQueue& letters;
   RejectLimit& reject_limit;
   ByteBudget& budget;
+  CircuitBreaker& breaker;
+  PartBudget& parts;
   PipelineProbe& probe;
   const Clock& clock;
 };
@@ -115,10 +129,12 @@ struct PartitionContext {
 class PartitionWorker {
  public:
   enum class Step { kNone, kOpen, kSettle, kWrite, kConfirm, kPrepare };
-  /// A step that wants to run, and from when on.
+  /// A step that wants to run, and from when on. `since`: when it would have been due if nothing
+  /// put it off; who has waited longest goes first.
   struct Wish {
     Step step = Step::kNone;
     SteadyTime due = SteadyTime::max();
+    SteadyTime since = due;
   };
 
   PartitionWorker(const PartitionContext& context, kafka::AssignedPartition assigned);
@@ -137,12 +153,18 @@ class PartitionWorker {
   void drain_to(Offset target);
   /// Finishes what is being written and confirms it; then finished().
   void close();
+  /// Between pause() and resume() nothing is written (above). Memory of ranges that were only
+  /// prepared is given back.
+  void pause();
+  void resume();
   /// Drops everything now: the partition belongs to another member. A step under way goes on until
   /// it notices, but commits nothing any more.
   void abandon();
 
   /// No step runs and none will.
   [[nodiscard]] bool finished() const;
+  /// Paused, nothing is under way, and what landed is confirmed.
+  [[nodiscard]] bool at_rest() const;
   /// All below the drain target has landed.
   [[nodiscard]] bool drained() const;
   /// Set if the partition met something that only people can mend; the whole pipeline stops then.
@@ -150,8 +172,6 @@ class PartitionWorker {
   [[nodiscard]] bool holds_prepared() const;
   [[nodiscard]] const TopicPartition& tp() const { return assigned_.tp; }
   [[nodiscard]] PartitionStatus status() const;
-  /// Wall time of the newest record that landed; nullopt before the first.
-  [[nodiscard]] std::optional<int64_t> newest_landed_ms() const;
 
  private:
   struct InDoubt {
@@ -183,6 +203,7 @@ class PartitionWorker {
   Result<void> skip_deleted(const Error& why);
   void report_deleted(OffsetRange deleted, bool begun);
   void range_landed(const PreparedRange& range, size_t rows);
+  void tell_breaker(const Result<void>& answer);
   void step_failed(Step step, const Error& error);
   [[nodiscard]] std::unexpected<Error> sink_failed(const Error& error, OffsetRange range) const;
   [[nodiscard]] Error stop_error(const DeadLetter& letter) const;
@@ -191,6 +212,9 @@ class PartitionWorker {
   // With mutex_ held.
   [[nodiscard]] Wish writer_wish_locked() const;
   [[nodiscard]] Wish prepare_wish_locked() const;
+  [[nodiscard]] Wish write_or_confirm_wish() const;
+  [[nodiscard]] Wish put_off(Step step, SteadyTime due) const;
+  [[nodiscard]] bool cuts_by_age() const;
   [[nodiscard]] SteadyTime next_cut_due() const;
   [[nodiscard]] Backlog backlog() const;
   [[nodiscard]] size_t budget_estimate(int64_t positions) const;
@@ -208,6 +232,7 @@ class PartitionWorker {
   bool writer_cuts_ = false;  // the writer lane is cutting: the prepare lane must not
   bool closing_ = false;
   bool abandoned_ = false;
+  bool paused_ = false;
   std::optional<Error> failure_;
   std::optional<Error> stop_error_;  // becomes the failure once all before it is confirmed
   bool confirm_failed_ = false;
@@ -225,12 +250,16 @@ class PartitionWorker {
   uint64_t cut_epoch_ = 0;    // changes when cut_ is set back or forward: a cut under way is void
   BudgetShare writer_share_;  // taken by begin() for the step
   BudgetShare prepare_share_;
+  std::optional<CircuitBreaker::Pass> pass_;  // of the writer's step; used by its thread alone
+  bool destination_failed_ = false;           // in the writer's step
 
   SteadyTime empty_at_{};
   SteadyTime landed_at_{};
   double bytes_per_position_ = 0;
   std::optional<int64_t> newest_landed_ms_;
   std::optional<OffsetRange> in_flight_;
+  const SteadyTime assigned_at_;
+  PartitionStatus counts_;  // only what is counted
 
   SteadyTime retry_at_{};
   uint32_t attempts_ = 0;

@@ -39,6 +39,7 @@ Result<void> PartitionWorker::settle() {
   FRESHET_TRY(commit_landed());
   context_.probe.range_in_doubt();
   const auto completed = complete(doubt, *rows);
+  if (!rows->offsets().empty()) tell_breaker(completed);
   if (!completed) {
     if (context_.sink.classify(completed.error()) == WriteFailure::kRefused) {
       return split_refused(doubt, *rows, completed.error());
@@ -63,6 +64,7 @@ Result<void> PartitionWorker::complete(const InDoubt& doubt, const RangePreparer
   }
   FRESHET_ASSIGN(const auto outcome, context_.sink.replay(write, rows.batch(), rows.offsets()));
   context_.probe.insert_took(context_.clock.steady() - begun);
+  if (outcome.inserted > 0 || outcome.whole_block_resent) context_.probe.inserted();
   log_.debug("in-doubt range settled", kv("range", doubt.range), kv("rows", outcome.rows),
              kv("present", outcome.present), kv("replaced", outcome.replaced),
              kv("inserted", outcome.inserted));
@@ -74,6 +76,7 @@ Result<void> PartitionWorker::split_refused(const InDoubt& doubt, RangePreparer:
   const auto& offsets = rows.offsets();
   if (auto divisible = context_.sink.check_divisible(assigned_.tp, offsets); !divisible) {
     if (context_.sink.classify(divisible.error()) == WriteFailure::kRetriable) {
+      tell_breaker(divisible);
       return sink_failed(divisible.error(), doubt.range);
     }
     // Perhaps another owner has divided the range and landed its parts: then this is not ours.

@@ -10,8 +10,10 @@
 #include "io/thread_name.h"
 #include "observe/log.h"
 #include "pipeline/byte_budget.h"
+#include "pipeline/circuit_breaker.h"
 #include "pipeline/column_plan.h"
 #include "pipeline/dead_letters.h"
+#include "pipeline/part_budget.h"
 #include "pipeline/partition_worker.h"
 #include "pipeline/pipeline_probe.h"
 #include "pipeline/range_preparer.h"
@@ -51,6 +53,8 @@ class Pipeline::State {
         budget_(options_.settings.memory),
         letters_(parts_.producer, options_.dead_letter_topic, options_.settings.name),
         reject_limit_(options_.settings.dlq, options_.settings.name),
+        breaker_({.seed = std::random_device()()}, parts_.clock),
+        part_budget_(options_.settings.flush.parts, parts_.clock),
         probe_(parts_.metrics, options_.platform, options_.settings.name),
         context_{.pipeline = options_.settings.name,
                  .group = parts_.consumer->group(),
@@ -66,17 +70,20 @@ class Pipeline::State {
                  .letters = letters_,
                  .reject_limit = reject_limit_,
                  .budget = budget_,
+                 .breaker = breaker_,
+                 .parts = part_budget_,
                  .probe = probe_,
                  .clock = parts_.clock},
-        write_slots_(options_.settings.workers != 0
-                         ? options_.settings.workers
-                         : std::max(1U, std::thread::hardware_concurrency())) {}
+        write_slots_(writes_at_a_time(options_.settings)) {}
 
   ~State() { (void)stop(StopMode::kFinish, std::chrono::seconds(0)); }
 
   void start();
+  Result<void> pause(std::chrono::milliseconds limit);
+  void resume();
   Result<void> stop(StopMode mode, std::chrono::milliseconds limit);
   [[nodiscard]] PipelineStatus status();
+  [[nodiscard]] std::vector<PartitionStatus> partitions() const;
   [[nodiscard]] kafka::GroupConsumer& consumer() { return *parts_.consumer; }
   [[nodiscard]] RangeSink& sink() { return *parts_.sink; }
 
@@ -98,6 +105,7 @@ class Pipeline::State {
   Choice choose(SteadyTime now);
   void peek(std::unique_lock<std::mutex>& lock);
   void after_step(const WorkerPtr& worker);
+  void show_breaker(PipelineStatus& status) const;
   void retire(const WorkerPtr& worker);
   void admit_waiting();
   void fail_with(const Error& error);
@@ -116,6 +124,8 @@ class Pipeline::State {
   ByteBudget budget_;
   DeadLetterQueue letters_;
   RejectLimit reject_limit_;
+  CircuitBreaker breaker_;
+  PartBudget part_budget_;
   PipelineProbe probe_;
   const PartitionContext context_;
   const size_t write_slots_;
@@ -128,6 +138,7 @@ class Pipeline::State {
   std::vector<WorkerPtr> retiring_;  // not ours any more, but a step is still under way
   std::map<TopicPartition, kafka::AssignedPartition> waiting_;  // until the old worker has retired
   PipelineState state_ = PipelineState::kStarting;
+  bool paused_ = false;
   std::optional<Error> failure_;
   size_t writing_ = 0;
   bool has_leader_ = false;  // one idle thread waits for the next due time, the others for a call
@@ -176,7 +187,7 @@ Result<void> Pipeline::State::stop(StopMode mode, std::chrono::milliseconds limi
   std::unique_lock lock(mutex_);
   Result<void> result;
   if (poller_.joinable()) {
-    if (mode == StopMode::kDrain && !failure_) {
+    if (mode == StopMode::kDrain && !failure_ && !paused_) {
       state_ = PipelineState::kDraining;
       const auto all = workers();
       lock.unlock();  // the log may be elsewhere
@@ -193,7 +204,7 @@ Result<void> Pipeline::State::stop(StopMode mode, std::chrono::milliseconds limi
       lock.lock();
       wake_workers_.notify_all();
       const bool drained = wait_until(lock, limit, [&] {
-        return failure_ ||
+        return failure_ || paused_ ||
                std::ranges::all_of(workers(), [](const auto& w) { return w->drained(); });
       });
       if (!drained) {
@@ -221,6 +232,33 @@ Result<void> Pipeline::State::stop(StopMode mode, std::chrono::milliseconds limi
   }
   if (failure_) return std::unexpected(*failure_);
   return result;
+}
+
+Result<void> Pipeline::State::pause(std::chrono::milliseconds limit) {
+  std::unique_lock lock(mutex_);
+  if (!paused_) log_.info("pipeline paused");
+  paused_ = true;
+  probe_.set_paused(true);
+  for (const auto& worker : workers()) worker->pause();
+  wake_workers_.notify_all();
+  const bool at_rest = wait_until(lock, limit, [&] {
+    return stop_workers_ || failure_ || !poller_.joinable() ||
+           std::ranges::all_of(workers(), [](const auto& w) { return w->at_rest(); });
+  });
+  if (at_rest) return {};
+  return fail(Errc::kTimeout,
+              "pipeline {} is paused, but after {} ms something is still being written or "
+              "confirmed; it ends by itself (see its partitions in `pipeline describe`)",
+              options_.settings.name, limit.count());
+}
+
+void Pipeline::State::resume() {
+  const std::lock_guard lock(mutex_);
+  if (paused_) log_.info("pipeline resumed");
+  paused_ = false;
+  probe_.set_paused(false);
+  for (const auto& worker : workers()) worker->resume();
+  wake_workers_.notify_all();
 }
 
 std::vector<WorkerPtr> Pipeline::State::workers() const {
@@ -324,7 +362,9 @@ void Pipeline::State::admit_waiting() {
       ++it;
       continue;
     }
-    partitions_[it->first] = std::make_shared<PartitionWorker>(context_, it->second);
+    auto& worker = partitions_[it->first];
+    worker = std::make_shared<PartitionWorker>(context_, it->second);
+    if (paused_) worker->pause();
     it = waiting_.erase(it);
   }
 }
@@ -369,7 +409,7 @@ void Pipeline::State::lose(const std::vector<TopicPartition>& tps) {
 
 Pipeline::State::Choice Pipeline::State::choose(SteadyTime now) {
   struct Candidate {
-    SteadyTime due;
+    SteadyTime since;
     Step step;
     const WorkerPtr* worker;
   };
@@ -383,10 +423,10 @@ Pipeline::State::Choice Pipeline::State::choose(SteadyTime now) {
     if (wish.due > now) {
       choice.next_due = std::min(choice.next_due, wish.due);
     } else if (!takes_write_slot(wish.step) || writing_ < write_slots_) {
-      ready.push_back({wish.due, wish.step, &worker});
+      ready.push_back({wish.since, wish.step, &worker});
     }
   }
-  std::ranges::sort(ready, {}, &Candidate::due);
+  std::ranges::sort(ready, {}, &Candidate::since);
   if (ready.empty() && prepared < write_slots_) {
     for (const auto& [tp, worker] : partitions_) {
       if (worker->prepare_wish().step == Step::kPrepare) {
@@ -409,21 +449,21 @@ void Pipeline::State::peek(std::unique_lock<std::mutex>& lock) {
   const auto all = workers();
   lock.unlock();
   int64_t lag = 0;
+  double lag_seconds = 0;
+  size_t in_doubt = 0;
   for (const auto& worker : all) {
     if (const auto bounds = parts_.consumer->bounds(worker->tp())) {
       worker->see_end(bounds->high_watermark);
     }
-    lag += worker->status().lag_records;
-  }
-  double lag_seconds = 0;
-  const int64_t now_ms = parts_.clock.wall().time_since_epoch().count();
-  for (const auto& worker : all) {
-    const auto newest = worker->newest_landed_ms();
-    if (newest && worker->status().lag_records > 0) {
-      lag_seconds = std::max(lag_seconds, static_cast<double>(now_ms - *newest) / 1000.0);
-    }
+    const auto status = worker->status();
+    lag += status.lag_records;
+    lag_seconds = std::max(lag_seconds, status.lag_seconds_min);
+    in_doubt += status.in_doubt;
   }
   probe_.set_lag(lag, lag_seconds);
+  probe_.set_in_doubt(in_doubt);
+  probe_.see_breaker(breaker_.status());
+  if (const auto parts = parts_.sink->parts()) probe_.see_parts(*parts);
   probe_.set_memory(budget_.used());
   lock.lock();
   peeking_ = false;
@@ -483,12 +523,12 @@ PipelineStatus Pipeline::State::status() {
   bool settled = false;
   {
     const std::lock_guard lock(mutex_);
-    status.state = state_;
+    const bool runs = state_ == PipelineState::kStarting || state_ == PipelineState::kRunning;
+    status.state = paused_ && runs ? PipelineState::kPaused : state_;
     if (failure_) status.failure = failure_->message();
     all = workers();
     settled = waiting_.empty() && !all.empty() && !failure_;
   }
-  const int64_t now_ms = parts_.clock.wall().time_since_epoch().count();
   std::optional<double> age;
   for (const auto& worker : all) {
     if (const auto bounds = parts_.consumer->bounds(worker->tp())) {
@@ -500,15 +540,43 @@ PipelineStatus Pipeline::State::status() {
     const bool done = partition.state == PartitionState::kReading && partition.lag_records == 0 &&
                       partition.confirmed == partition.landed;
     settled = settled && done;
-    const auto newest = worker->newest_landed_ms();
-    if (newest && partition.lag_records > 0) {
-      age = std::max(age.value_or(0), static_cast<double>(now_ms - *newest) / 1000.0);
+    if (partition.lag_records > 0 && partition.lag_seconds) {
+      age = std::max(age.value_or(0), *partition.lag_seconds);
     }
   }
   if (status.lag_records > 0) status.lag_seconds = age;
   status.caught_up = settled;
   probe_.fill(status, parts_.clock.steady());
+  show_breaker(status);
   return status;
+}
+
+void Pipeline::State::show_breaker(PipelineStatus& status) const {
+  const auto breaker = breaker_.status();
+  status.breaker = breaker_state_name(breaker.state);
+  if (breaker.trouble) status.breaker_reason = trouble_name(*breaker.trouble);
+  status.breaker_error = breaker.error;
+  if (!breaker.next_trial) return;
+  const auto to_come = *breaker.next_trial - parts_.clock.steady();
+  status.next_trial =
+      parts_.clock.wall() + std::max(Millis(0), std::chrono::duration_cast<Millis>(to_come));
+}
+
+std::vector<PartitionStatus> Pipeline::State::partitions() const {
+  std::vector<WorkerPtr> all;
+  {
+    const std::lock_guard lock(mutex_);
+    all = workers();
+  }
+  std::vector<PartitionStatus> statuses;
+  statuses.reserve(all.size());
+  for (const auto& worker : all) statuses.push_back(worker->status());
+  return statuses;
+}
+
+size_t writes_at_a_time(const config::PipelineSettings& settings) {
+  if (settings.workers != 0) return settings.workers;
+  return std::max(1U, std::thread::hardware_concurrency());
 }
 
 Pipeline::Pipeline(std::unique_ptr<State> state) : state_(std::move(state)) {}
@@ -540,7 +608,11 @@ Result<void> Pipeline::stop(StopMode mode, std::chrono::milliseconds limit) {
   return state_->stop(mode, limit);
 }
 
+Result<void> Pipeline::pause(std::chrono::milliseconds limit) { return state_->pause(limit); }
+void Pipeline::resume() { state_->resume(); }
+
 PipelineStatus Pipeline::status() const { return state_->status(); }
+std::vector<PartitionStatus> Pipeline::partitions() const { return state_->partitions(); }
 kafka::GroupConsumer& Pipeline::consumer() { return state_->consumer(); }
 RangeSink& Pipeline::sink() { return state_->sink(); }
 

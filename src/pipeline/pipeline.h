@@ -12,6 +12,10 @@
 // Memory: what is read, decoded and encoded but not yet landed counts against one ByteBudget; when
 // it is used up nothing more is fetched. A single range larger than the budget is let in alone.
 //
+// A destination that does not take rows is left alone by all partitions together
+// (circuit_breaker.h) and holds up nobody else: threads, memory and breaker are this pipeline's
+// own.
+//
 // FRESHET_TEST_GUARD_OFF, only for tests that must see exactly-once break: "intent" commits offsets
 // without pending ranges, "probe" writes in-doubt ranges again without asking the destination.
 #pragma once
@@ -56,6 +60,9 @@ enum class StopMode {
   kFinish,  // only what is being written is finished
 };
 
+/// How many ranges such a pipeline writes at a time, at most.
+[[nodiscard]] size_t writes_at_a_time(const config::PipelineSettings& settings);
+
 class Pipeline {
  public:
   /// Builds the decoder's plan from the destination's columns and `columns:`. kInvalidArgument: one
@@ -68,12 +75,22 @@ class Pipeline {
 
   void start();
 
+  /// Writes nothing more until resume(), and stays in the group, so that nobody else takes the work
+  /// over: its partitions stand still, wherever they go within this process. What is being written
+  /// ends, and what landed is confirmed; ranges in doubt stay so, as after a crash. Returns when
+  /// that is done; kTimeout after `limit`: then as soon as it is. May be called before start().
+  Result<void> pause(std::chrono::milliseconds limit = std::chrono::seconds(10));
+  void resume();
+
   /// Stops and leaves the group; every range that landed is confirmed. Takes at most about `limit`
   /// plus one write. kTimeout: not everything could be drained (it is not lost: the next start goes
-  /// on there). The failure, if the pipeline had failed. May be called again.
+  /// on there). The failure, if the pipeline had failed. One that is paused drains nothing. May be
+  /// called again.
   Result<void> stop(StopMode mode, std::chrono::milliseconds limit = std::chrono::seconds(30));
 
   [[nodiscard]] PipelineStatus status() const;
+  /// The partitions as seen last; asks nobody, for metrics.
+  [[nodiscard]] std::vector<PartitionStatus> partitions() const;
 
   /// For verify: both may be used from any thread while the pipeline runs.
   [[nodiscard]] kafka::GroupConsumer& consumer();

@@ -170,6 +170,88 @@ TEST_F(PipelineEngineTest, columns_of_every_shape_pass_the_views_and_are_account
   EXPECT_TRUE(pipeline->stop(StopMode::kDrain));
 }
 
+TEST_F(PipelineEngineTest, too_many_parts_are_waited_out) {
+  run("CREATE TABLE " + in_database("events") +
+      " (id UInt64, _topic LowCardinality(String), _partition UInt32, _offset UInt64)"
+      " ENGINE = MergeTree ORDER BY id" +
+      kSafe + ", parts_to_throw_insert = 5");
+  run("SYSTEM STOP MERGES " + in_database("events"));
+  auto pipeline = start(self_);
+  uint64_t id = 0;
+  const auto more = [&] {
+    std::vector<std::string> values;
+    for (int i = 0; i < 10; ++i) values.push_back(fmt::format(R"({{"id":{}}})", id++));
+    produce(values);
+  };
+  PipelineStatus status;
+  ASSERT_TRUE(eventually([&] {
+    more();
+    status = pipeline->status();
+    return status.breaker == "open";
+  })) << to_json(status);
+  EXPECT_EQ(status.breaker_reason, "too_many_parts") << to_json(status);
+  more();
+  run("ALTER TABLE " + in_database("events") + " MODIFY SETTING parts_to_throw_insert = 3000");
+  ASSERT_TRUE(eventually([&] { return pipeline->status().caught_up; }))
+      << to_json(pipeline->status());
+  const auto verdict = judge(*pipeline);
+  EXPECT_TRUE(verdict.exact()) << to_json(verdict);
+  EXPECT_EQ(verdict.rejected, 0U);
+  EXPECT_EQ(verdict.in_table, 2 * id);
+  EXPECT_TRUE(pipeline->stop(StopMode::kDrain));
+}
+
+/// A view that throws such an error: the engine's own way from there to the pipeline.
+TEST_F(PipelineEngineTest, memory_limits_quotas_and_read_only_tables_are_waited_out) {
+  const std::string columns =
+      " (id UInt64, _topic LowCardinality(String), _partition UInt32, _offset UInt64)";
+  run("CREATE TABLE " + in_database("events") + columns + " ENGINE = MergeTree ORDER BY id" +
+      kSafe);
+  run("CREATE TABLE " + in_database("seen") +
+      " (id UInt64, n UInt64) ENGINE = MergeTree ORDER BY id" + kSafe);
+  const auto view = [&](const std::string& column) {
+    return fmt::format("SELECT id, {} AS n FROM {} SETTINGS allow_custom_error_code_in_throwif = 1",
+                       column, in_database("events"));
+  };
+  run("CREATE MATERIALIZED VIEW " + in_database("v") + " TO " + in_database("seen") + " AS " +
+      view("id"));
+  const std::string change = "ALTER TABLE " + in_database("v") + " MODIFY QUERY ";
+  struct Outage {
+    Trouble trouble;
+    std::string begin;
+    std::string end;
+  };
+  const std::string alter = "ALTER TABLE " + in_database("events") + " MODIFY SETTING ";
+  auto pipeline = start(self_);
+  uint64_t id = 0;
+  for (const auto& [trouble, begin, end] :
+       {Outage{Trouble::kMemory, change + view("throwIf(id >= 0, 'no', toInt16(241))"),
+               change + view("id")},
+        Outage{Trouble::kQuota, change + view("throwIf(id >= 0, 'no', toInt16(201))"),
+               change + view("id")},
+        Outage{Trouble::kReadOnly, alter + "table_readonly = 1", alter + "table_readonly = 0"}}) {
+    run(begin);
+    std::vector<std::string> values;
+    for (int i = 0; i < 50; ++i) values.push_back(fmt::format(R"({{"id":{}}})", id++));
+    produce(values);
+    PipelineStatus status;
+    ASSERT_TRUE(eventually([&] {
+      status = pipeline->status();
+      return status.breaker == "open";
+    })) << to_json(status);
+    EXPECT_EQ(status.breaker_reason, trouble_name(trouble)) << to_json(status);
+    run(end);
+    ASSERT_TRUE(eventually([&] { return pipeline->status().caught_up; }))
+        << to_json(pipeline->status());
+  }
+  const auto verdict = judge(*pipeline);
+  EXPECT_TRUE(verdict.exact()) << to_json(verdict);
+  EXPECT_EQ(verdict.rejected, 0U);
+  EXPECT_EQ(verdict.in_table, 2 * id);
+  EXPECT_EQ(run("SELECT count(), uniqExact(id) FROM " + in_database("seen")), "300\t150\n");
+  EXPECT_TRUE(pipeline->stop(StopMode::kDrain));
+}
+
 TEST_F(PipelineEngineTest, rows_that_a_view_refuses_go_to_the_dead_letters_alone) {
   const std::string columns =
       " (id UInt64, text String, _topic LowCardinality(String), _partition UInt32, _offset UInt64)";

@@ -8,6 +8,20 @@ namespace {
 
 constexpr int64_t kLatencyMaxMs = 1'000'000'000;  // 11 days
 
+std::array<Counter*, kTroubles.size()> trouble_counters(MetricRegistry& metrics,
+                                                        MetricLabels labels) {
+  std::array<Counter*, kTroubles.size()> counters{};
+  for (const Trouble trouble : kTroubles) {
+    labels["reason"] = trouble_name(trouble);
+    counters.at(static_cast<size_t>(trouble)) = &metrics.counter(
+        "freshet_pipeline_destination_errors_total",
+        "Calls of the destination that failed though nothing is wrong with the rows, by reason; "
+        "each is tried again",
+        labels);
+  }
+  return counters;
+}
+
 }  // namespace
 
 PipelineProbe::PipelineProbe(MetricRegistry& metrics, const std::string& platform,
@@ -27,6 +41,11 @@ PipelineProbe::PipelineProbe(MetricRegistry& metrics, const std::string& platfor
       ranges_total_(metrics.counter(
           "freshet_pipeline_ranges_total",
           "Ranges that landed; rises much faster than rows: many small inserts", labels_)),
+      inserts_total_(metrics.counter(
+          "freshet_pipeline_inserts_total",
+          "INSERTs that the destination took; each makes one part in every partition of the table "
+          "that its rows touch, and likewise in the targets of materialized views",
+          labels_)),
       retries_total_(metrics.counter(
           "freshet_pipeline_retries_total",
           "Steps that failed and are tried again; rises: the destination or the log is in trouble",
@@ -42,11 +61,41 @@ PipelineProbe::PipelineProbe(MetricRegistry& metrics, const std::string& platfor
       unrecoverable_total_(metrics.counter(
           "freshet_pipeline_unrecoverable_offsets_total",
           "Offsets that retention deleted before they were read; any rise is lost data", labels_)),
+      troubles_total_(trouble_counters(metrics, labels_)),
+      breaker_opened_total_(metrics.counter(
+          "freshet_pipeline_breaker_opened_total",
+          "Times that the circuit breaker opened: the destination is left alone for a while",
+          labels_)),
+      breaker_state_(metrics.gauge("freshet_pipeline_breaker_state",
+                                   "Circuit breaker of the destination: 0 closed (well), 1 half "
+                                   "open (one trial is made), 2 open (left alone until the next "
+                                   "trial)",
+                                   labels_)),
+      active_parts_(metrics.gauge(
+          "freshet_pipeline_table_active_parts",
+          "Active parts of the destination table, looked at before a write every 10 s; grows "
+          "without end: its merges do not keep up, and it will refuse inserts",
+          labels_)),
+      parts_made_total_(metrics.counter(
+          "freshet_pipeline_table_parts_total",
+          "Parts that inserts made in the destination table since the pipeline started, whoever "
+          "inserted (a mutation counts as one); rate() of it is parts per second. Looked at before "
+          "a write every 10 s; 0 for replicated tables",
+          labels_)),
+      paused_(metrics.gauge("freshet_pipeline_paused",
+                            "1 while the pipeline is paused by `freshet pipeline pause`, else 0",
+                            labels_)),
+      in_doubt_now_(metrics.gauge("freshet_pipeline_in_doubt_ranges",
+                                  "Ranges of which it is not known now whether they are in the "
+                                  "destination: left by a crash, or by a write that failed",
+                                  labels_)),
       lag_records_(metrics.gauge("freshet_pipeline_lag_records",
                                  "Offsets in the log that are not in the destination yet",
                                  labels_)),
       lag_seconds_(metrics.gauge("freshet_pipeline_lag_seconds",
-                                 "Age of the newest record in the destination while there is a lag",
+                                 "Age of the newest record in the destination while there is a lag "
+                                 "(of the partition that is worst off), else 0. Where nothing has "
+                                 "landed yet: how long the partition has been here",
                                  labels_)),
       memory_bytes_(metrics.gauge(
           "freshet_pipeline_memory_bytes",
@@ -98,6 +147,8 @@ void PipelineProbe::insert_took(SteadyTime::duration took) {
   insert_seconds_.observe(std::chrono::duration<double>(took).count());
 }
 
+void PipelineProbe::inserted() { inserts_total_.increment(); }
+
 void PipelineProbe::committed() {
   ++commits_;
   commits_total_.increment();
@@ -107,6 +158,26 @@ void PipelineProbe::retried() {
   ++retries_;
   retries_total_.increment();
 }
+
+void PipelineProbe::destination_failed(Trouble trouble) {
+  troubles_total_.at(static_cast<size_t>(trouble))->increment();
+}
+
+void PipelineProbe::see_breaker(const CircuitBreaker::Status& breaker) {
+  const uint64_t before = breaker_opened_.exchange(breaker.times_opened);
+  if (breaker.times_opened > before) {
+    breaker_opened_total_.increment(static_cast<double>(breaker.times_opened - before));
+  }
+  breaker_state_.set(static_cast<double>(breaker.state));
+}
+
+void PipelineProbe::see_parts(const sink::PartCounts& parts) {
+  active_parts_.set(static_cast<double>(parts.active));
+  const uint64_t before = parts_made_.exchange(parts.made);
+  if (parts.made > before) parts_made_total_.increment(static_cast<double>(parts.made - before));
+}
+
+void PipelineProbe::set_paused(bool paused) { paused_.set(paused ? 1 : 0); }
 
 void PipelineProbe::range_in_doubt() {
   ++in_doubt_;
@@ -124,6 +195,8 @@ void PipelineProbe::set_lag(int64_t records, double seconds) {
   lag_records_.set(static_cast<double>(records));
   lag_seconds_.set(seconds);
 }
+
+void PipelineProbe::set_in_doubt(size_t ranges) { in_doubt_now_.set(static_cast<double>(ranges)); }
 
 void PipelineProbe::set_memory(size_t bytes) { memory_bytes_.set(static_cast<double>(bytes)); }
 

@@ -4,7 +4,10 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <functional>
+#include <future>
+#include <map>
 #include <thread>
 
 #include "observe/log.h"
@@ -14,6 +17,7 @@
 #include "pipeline/testing/memory_sink.h"
 #include "pipeline/testing/memory_world.h"
 #include "pipeline/verify.h"
+#include "warehouse/clickhouse_error.h"
 
 namespace freshet::pipeline {
 namespace {
@@ -40,10 +44,12 @@ class PipelineTest : public ::testing::Test {
   }
 
   Result<std::unique_ptr<Pipeline>> make() {
+    auto sink = std::make_unique<testing::MemorySink>(world_, self_);
+    sink->obstacle = obstacle_;
     return Pipeline::create(
         {.platform = "p", .settings = settings_, .dead_letter_topic = kDlq},
-        {.consumer = std::make_unique<testing::MemoryConsumer>(world_, self_, kTopic),
-         .sink = std::make_unique<testing::MemorySink>(world_, self_),
+        {.consumer = std::make_unique<testing::MemoryConsumer>(world_, self_, settings_.from[0]),
+         .sink = std::move(sink),
          .producer = producer_,
          .metrics = metrics_});
   }
@@ -83,6 +89,7 @@ class PipelineTest : public ::testing::Test {
   MemoryWorld world_;
   Incarnation self_;
   testing::MemoryProducer producer_{world_, self_};
+  std::function<Result<void>()> obstacle_ = [] { return Result<void>(); };
   MetricRegistry metrics_;
   config::PipelineSettings settings_;
   uint64_t next_id_ = 0;
@@ -176,6 +183,227 @@ TEST_F(PipelineTest, failing_writes_are_tried_again_and_shown) {
   ASSERT_TRUE(eventually([&] { return pipeline->status().caught_up; }));
   EXPECT_GT(pipeline->status().retries, 0U);
   EXPECT_TRUE(judge(*pipeline).exact());
+}
+
+TEST_F(PipelineTest, a_destination_in_trouble_is_waited_out_and_no_record_pays_for_it) {
+  struct Outage {
+    std::string error;
+    Trouble trouble;
+  };
+  const std::vector<Outage> outages = {
+      {"Code: 252. DB::Exception: Too many parts (300). (TOO_MANY_PARTS)", Trouble::kTooManyParts},
+      {"Code: 241. DB::Exception: Memory limit exceeded. (MEMORY_LIMIT_EXCEEDED)",
+       Trouble::kMemory},
+      {"Code: 242. DB::Exception: Table is in readonly mode. (TABLE_IS_READ_ONLY)",
+       Trouble::kReadOnly},
+      {"Code: 201. DB::Exception: Quota exceeded. (QUOTA_EXCEEDED)", Trouble::kQuota},
+      {"Code: 159. DB::Exception: Timeout exceeded. (TIMEOUT_EXCEEDED)", Trouble::kTimeout},
+      {"Code: 210. DB::Exception: Connection refused. (NETWORK_ERROR)", Trouble::kNetwork}};
+  std::atomic<const Outage*> outage = nullptr;
+  obstacle_ = [&]() -> Result<void> {
+    const Outage* now = outage;
+    if (now == nullptr) return {};
+    return std::unexpected(warehouse::clickhouse_error(now->error));
+  };
+  auto pipeline = start();
+  uint64_t rounds = 0;
+  for (const Outage& one : outages) {
+    outage = &one;
+    produce(30);
+    ++rounds;
+    PipelineStatus status;
+    ASSERT_TRUE(eventually([&] {
+      status = pipeline->status();
+      return status.breaker == "open";
+    })) << one.error;
+    EXPECT_EQ(status.breaker_reason, trouble_name(one.trouble));
+    EXPECT_THAT(status.breaker_error, HasSubstr("ClickHouse error"));
+    EXPECT_TRUE(status.next_trial);
+    EXPECT_EQ(status.state, PipelineState::kRunning);
+    outage = nullptr;
+    ASSERT_TRUE(eventually([&] { return pipeline->status().caught_up; })) << one.error;
+    EXPECT_EQ(pipeline->status().breaker, "closed");
+    EXPECT_EQ(pipeline->status().breaker_error, "");
+  }
+  const auto verdict = judge(*pipeline);
+  EXPECT_TRUE(verdict.exact()) << to_json(verdict);
+  EXPECT_EQ(verdict.rejected, 3 * rounds) << "only the malformed ones";
+  EXPECT_EQ(pipeline->status().rejected, 3 * rounds);
+  std::map<TopicPartition, OffsetRange> last;
+  for (const auto& replay : world_.table.replays) {
+    const auto before = last.find(replay.tp);
+    if (before != last.end() && replay.range != before->second) {
+      EXPECT_GT(replay.range.first, before->second.last) << "a range was divided";
+    }
+    last[replay.tp] = replay.range;
+  }
+}
+
+TEST_F(PipelineTest, one_whose_destination_hangs_holds_up_no_other) {
+  std::promise<void> comes_back;
+  obstacle_ = [until = comes_back.get_future().share()]() -> Result<void> {
+    until.wait();
+    return {};
+  };
+  produce(30);
+  auto hanging = start();
+  ASSERT_TRUE(eventually([&] {
+    const auto status = hanging->status();
+    return std::ranges::count(status.partitions, PartitionState::kWriting,
+                              &PartitionStatus::state) == 2;
+  }));
+
+  MemoryWorld world;
+  world.create_topic(kTopic, 1);
+  world.create_topic(kDlq, 1);
+  Incarnation self;
+  testing::MemoryProducer producer(world, self);
+  auto other = std::move(
+      *Pipeline::create({.platform = "p", .settings = settings_, .dead_letter_topic = kDlq},
+                        {.consumer = std::make_unique<testing::MemoryConsumer>(world, self, kTopic),
+                         .sink = std::make_unique<testing::MemorySink>(world, self),
+                         .producer = producer,
+                         .metrics = metrics_}));
+  other->start();
+  for (uint64_t round = 1; round <= 50; ++round) {
+    {
+      const std::lock_guard lock(world.mutex);
+      world.append({kTopic, 0}, {fmt::format("{{\"id\":{}}}", round)});
+    }
+    ASSERT_TRUE(eventually([&] { return other->status().rows == round; }));
+  }
+  EXPECT_TRUE(other->stop(StopMode::kDrain));
+  const auto status = hanging->status();
+  EXPECT_EQ(status.rows, 0U);
+  EXPECT_GT(status.lag_records, 0);
+  comes_back.set_value();
+  ASSERT_TRUE(eventually([&] { return hanging->status().caught_up; }));
+  EXPECT_TRUE(judge(*hanging).exact());
+}
+
+TEST_F(PipelineTest, memory_stays_within_its_limit_however_slow_the_destination_is) {
+  constexpr int32_t kPartitions = 16;
+  constexpr int kRecords = 4000;
+  constexpr double kLimit = 2 << 20;  // room for four ranges of 1,000 records, read and encoded
+  world_.create_topic("wide", kPartitions);
+  settings_.from = {"wide"};
+  settings_.workers = 8;
+  settings_.memory = static_cast<uint64_t>(kLimit);
+  settings_.flush = {.rows = 1000, .bytes = 1 << 20, .after = Millis(20)};
+  const std::string spaces(240, ' ');
+  {
+    const std::lock_guard lock(world_.mutex);
+    for (int32_t p = 0; p < kPartitions; ++p) {
+      std::vector<std::string> values;
+      for (int i = 0; i < kRecords; ++i) {
+        values.push_back(fmt::format("{{\"id\":{}{}}}", next_id_++, spaces));
+      }
+      world_.append({"wide", p}, values);
+    }
+  }
+  std::promise<void> comes_back;
+  obstacle_ = [until = comes_back.get_future().share()]() -> Result<void> {
+    until.wait();
+    return {};
+  };
+  auto pipeline = start();
+  double most = 0;
+  const auto look = [&] {
+    const std::string text = metrics_.expose();
+    const std::string name = "freshet_pipeline_memory_bytes{pipeline=\"rows\",platform=\"p\"} ";
+    const size_t at = text.find(name);
+    if (at != std::string::npos) most = std::max(most, std::stod(text.substr(at + name.size())));
+    return most;
+  };
+  ASSERT_TRUE(eventually([&] {
+    const auto status = pipeline->status();
+    return look() > 0 && std::ranges::count(status.partitions, PartitionState::kWriting,
+                                            &PartitionStatus::state) == 8;
+  }));
+  for (int i = 0; i < 200; ++i) look();
+  EXPECT_EQ(pipeline->status().records, 0U);
+  comes_back.set_value();
+  ASSERT_TRUE(eventually([&] {
+    look();
+    return pipeline->status().caught_up;
+  }));
+  EXPECT_LE(most, 1.1 * kLimit);
+  EXPECT_EQ(pipeline->status().records, static_cast<uint64_t>(kPartitions) * kRecords);
+}
+
+TEST_F(PipelineTest, paused_it_writes_nothing_keeps_its_partitions_and_goes_on_where_it_stood) {
+  produce(30);
+  auto pipeline = start();
+  ASSERT_TRUE(eventually([&] { return pipeline->status().caught_up; }));
+  const auto paused = pipeline->pause(std::chrono::seconds(30));
+  ASSERT_TRUE(paused) << paused.error().message();
+  EXPECT_EQ(pipeline->status().state, PipelineState::kPaused);
+  produce(10);
+  ASSERT_TRUE(eventually([&] { return pipeline->status().lag_records == 33; }));
+  EXPECT_THAT(metrics_.expose(),
+              HasSubstr("freshet_pipeline_paused{pipeline=\"rows\",platform=\"p\"} 1"));
+  EXPECT_EQ(pipeline->status().rows, 90U);
+  EXPECT_EQ(world_.generation, 1) << "it stayed in the group";
+  pipeline->resume();
+  ASSERT_TRUE(eventually([&] { return pipeline->status().caught_up; }));
+  EXPECT_EQ(pipeline->status().rows, 120U);
+  EXPECT_TRUE(judge(*pipeline).exact());
+}
+
+TEST_F(PipelineTest, paused_amid_much_work_it_comes_to_rest_with_all_that_landed_confirmed) {
+  for (int i = 0; i < 200; ++i) produce(40);
+  auto pipeline = start();
+  for (uint64_t rows = 0; rows < 24'000;) {
+    rows = pipeline->status().rows;
+    const auto paused = pipeline->pause(std::chrono::seconds(30));
+    ASSERT_TRUE(paused) << paused.error().message();
+    const auto status = pipeline->status();
+    for (const auto& partition : status.partitions) {
+      EXPECT_EQ(partition.confirmed, partition.landed);
+      EXPECT_FALSE(partition.in_flight);
+    }
+    pipeline->resume();
+    ASSERT_TRUE(eventually([&] { return pipeline->status().rows > rows || rows == 24'000; }));
+  }
+  ASSERT_TRUE(eventually([&] { return pipeline->status().caught_up; }));
+  EXPECT_TRUE(judge(*pipeline).exact());
+}
+
+TEST_F(PipelineTest, paused_before_it_starts_it_stands_still_and_a_stop_drains_nothing) {
+  produce(30);
+  auto pipeline = std::move(*make());
+  ASSERT_TRUE(pipeline->pause());
+  pipeline->start();
+  ASSERT_TRUE(eventually([&] { return pipeline->status().lag_records == 93; }));
+  EXPECT_EQ(pipeline->status().state, PipelineState::kPaused);
+  ASSERT_TRUE(pipeline->stop(StopMode::kDrain));
+  EXPECT_TRUE(world_.table.rows.empty());
+}
+
+TEST_F(PipelineTest, many_quiet_partitions_stay_within_the_budget_of_parts) {
+  constexpr int32_t kPartitions = 100;
+  world_.create_topic("quiet", kPartitions);
+  settings_.from = {"quiet"};
+  settings_.flush = {.rows = 100'000, .bytes = 1 << 20, .after = Millis(10), .parts = 50};
+  auto pipeline = start();
+  const auto begun = std::chrono::steady_clock::now();
+  const auto passed = [&] {
+    const auto time = std::chrono::steady_clock::now() - begun;
+    return std::chrono::duration<double>(time).count();
+  };
+  uint64_t records = 0;
+  for (int round = 1; round <= 100; ++round) {
+    ASSERT_TRUE(eventually([&] { return passed() >= 0.02 * round; }));
+    const std::lock_guard lock(world_.mutex);
+    for (int32_t p = 0; p < kPartitions; ++p) {
+      world_.append({"quiet", p}, {fmt::format("{{\"id\":{}}}", next_id_++)});
+      ++records;
+    }
+  }
+  EXPECT_LE(static_cast<double>(pipeline->status().ranges), 50 * passed() + 26);
+  ASSERT_TRUE(eventually([&] { return pipeline->status().records == records; }));
+  EXPECT_LE(static_cast<double>(pipeline->status().ranges), 50 * passed() + 26);
+  for (const auto& partition : pipeline->status().partitions) EXPECT_EQ(partition.rows, 100U);
 }
 
 TEST_F(PipelineTest, stops_before_a_bad_record_when_told_to) {

@@ -6,6 +6,20 @@
 
 namespace freshet::pipeline {
 
+Trouble RangeSink::trouble(const Error& error) const {
+  switch (error.code()) {
+    case Errc::kTimeout:
+      return Trouble::kTimeout;
+    case Errc::kUnavailable:
+      return Trouble::kNetwork;
+    case Errc::kNoSpace:
+    case Errc::kIo:
+      return Trouble::kDisk;
+    default:
+      return Trouble::kOther;
+  }
+}
+
 const std::vector<sink::SinkColumn>& ClickHouseRangeSink::columns() const {
   return table_->columns();
 }
@@ -50,6 +64,10 @@ Result<std::vector<sink::OriginSummary>> ClickHouseRangeSink::origins() {
   return table_->origins();
 }
 
+std::optional<sink::PartCounts> ClickHouseRangeSink::parts() const { return table_->parts(); }
+
+Result<bool> ClickHouseRangeSink::is_empty() { return table_->is_empty(); }
+
 Result<size_t> ClickHouseRangeSink::remove_copies(const TopicPartition& tp,
                                                   std::span<const Offset> offsets) {
   return table_->remove_copies(tp, offsets);
@@ -75,6 +93,47 @@ WriteFailure ClickHouseRangeSink::classify(const Error& error) const {
       return WriteFailure::kFatal;
   }
   return WriteFailure::kFatal;
+}
+
+Trouble ClickHouseRangeSink::trouble(const Error& error) const {
+  const auto code = warehouse::clickhouse_code(error);
+  if (!code) return RangeSink::trouble(error);
+  switch (*code) {
+    case 252:  // TOO_MANY_PARTS
+      return Trouble::kTooManyParts;
+    case 173:  // CANNOT_ALLOCATE_MEMORY
+    case 241:  // MEMORY_LIMIT_EXCEEDED
+    case 777:  // MEMORY_RESERVATION_KILLED
+    case 778:  // MEMORY_RESERVATION_FAILED
+      return Trouble::kMemory;
+    case 164:  // READONLY
+    case 242:  // TABLE_IS_READ_ONLY
+    case 774:  // TABLE_IS_PERMANENTLY_READ_ONLY
+      return Trouble::kReadOnly;
+    case 201:  // QUOTA_EXCEEDED
+    case 202:  // TOO_MANY_SIMULTANEOUS_QUERIES
+    case 203:  // NO_FREE_CONNECTION
+    case 364:  // RECEIVED_ERROR_TOO_MANY_REQUESTS
+    case 700:  // USER_SESSION_LIMIT_EXCEEDED
+    case 745:  // SERVER_OVERLOADED
+    case 749:  // TCP_CONNECTION_LIMIT_REACHED
+    case 762:  // HTTP_CONNECTION_LIMIT_REACHED
+    case 776:  // RESOURCE_LIMIT_EXCEEDED
+      return Trouble::kQuota;
+    case 75:   // CANNOT_WRITE_TO_FILE_DESCRIPTOR
+    case 243:  // NOT_ENOUGH_SPACE
+      return Trouble::kDisk;
+    case 159:  // TIMEOUT_EXCEEDED
+    case 209:  // SOCKET_TIMEOUT
+      return Trouble::kTimeout;
+    case 198:  // DNS_ERROR
+    case 210:  // NETWORK_ERROR
+    case 279:  // ALL_CONNECTION_TRIES_FAILED
+      return Trouble::kNetwork;
+    default:
+      return warehouse::failure_class(*code) == warehouse::FailureClass::kAccess ? Trouble::kAccess
+                                                                                 : Trouble::kOther;
+  }
 }
 
 Result<void> ClickHouseRangeSink::check_divisible(const TopicPartition& tp,

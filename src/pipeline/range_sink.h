@@ -6,6 +6,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -14,6 +15,7 @@
 #include "model/column_batch.h"
 #include "model/offset.h"
 #include "model/reject.h"
+#include "pipeline/trouble.h"
 #include "sink/clickhouse_sink.h"
 
 namespace freshet::pipeline {
@@ -51,6 +53,10 @@ class RangeSink {
                                                         const ColumnBatch& batch,
                                                         std::span<const Offset> offsets) = 0;
   virtual Result<std::vector<sink::OriginSummary>> origins() = 0;
+  /// Whether it holds nothing at all; asked when a pipeline that has written before begins again.
+  virtual Result<bool> is_empty() { return false; }
+  /// Of the destination as seen last; nothing is asked for it. nullopt: it has no parts.
+  [[nodiscard]] virtual std::optional<sink::PartCounts> parts() const { return std::nullopt; }
   /// Leaves one row of each of these offsets, which have more; returns how many rows went. May
   /// leave some standing (the destination was rearranged meanwhile): look again. Never removes the
   /// last.
@@ -59,6 +65,8 @@ class RangeSink {
   /// Whether rows also go where nobody can ask for them.
   [[nodiscard]] virtual bool has_views() const = 0;
   [[nodiscard]] virtual WriteFailure classify(const Error& error) const = 0;
+  /// What an error that classify() calls retriable says of the destination.
+  [[nodiscard]] virtual Trouble trouble(const Error& error) const;
   /// Whether a range with these rows, just refused, may be written again in parts under names of
   /// their own: it may if none of its rows is there, or if each row can be told apart. kRefused
   /// says why not; other errors: could not be asked.
@@ -87,9 +95,12 @@ class ClickHouseRangeSink final : public RangeSink {
   Result<std::vector<sink::RowVerdict>> account(const TopicPartition& tp, const ColumnBatch& batch,
                                                 std::span<const Offset> offsets) override;
   Result<std::vector<sink::OriginSummary>> origins() override;
+  Result<bool> is_empty() override;
+  [[nodiscard]] std::optional<sink::PartCounts> parts() const override;
   Result<size_t> remove_copies(const TopicPartition& tp, std::span<const Offset> offsets) override;
   [[nodiscard]] bool has_views() const override;
   [[nodiscard]] WriteFailure classify(const Error& error) const override;
+  [[nodiscard]] Trouble trouble(const Error& error) const override;
   Result<void> check_divisible(const TopicPartition& tp, std::span<const Offset> offsets) override;
   [[nodiscard]] RejectReason refusal(const Error& error) const override;
 

@@ -4,11 +4,14 @@
 
 #include <chrono>
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
 
+#include "base/clock.h"
 #include "model/offset.h"
+#include "model/reject.h"
 
 namespace freshet::pipeline {
 
@@ -24,7 +27,14 @@ enum class PartitionState {
 };
 [[nodiscard]] std::string_view partition_state_name(PartitionState state);
 
-enum class PipelineState { kStarting, kRunning, kDraining, kStopped, kFailed };
+enum class PipelineState {
+  kStarting,
+  kRunning,
+  kPaused,  // asked to; partitions stay ours, nothing new is written
+  kDraining,
+  kStopped,
+  kFailed,
+};
 [[nodiscard]] std::string_view pipeline_state_name(PipelineState state);
 
 struct PartitionStatus {
@@ -34,6 +44,21 @@ struct PartitionStatus {
   Offset landed = kNoOffset;          // first offset that is not in the destination
   Offset high_watermark = kNoOffset;  // as seen last
   int64_t lag_records = 0;            // high_watermark - landed
+  /// Age of the newest record in the destination while there is a lag, else 0. nullopt: there is a
+  /// lag and nothing has landed since the partition came here, so nobody knows.
+  std::optional<double> lag_seconds = 0;
+  /// The same, or where nobody knows, how long the partition has been here.
+  double lag_seconds_min = 0;
+  size_t in_doubt = 0;  // ranges of which it is not known whether they are in the destination
+
+  // Since the partition came here.
+  uint64_t records = 0;  // of ranges that landed, rejected ones included
+  uint64_t rows = 0;
+  uint64_t bytes = 0;
+  uint64_t ranges = 0;
+  uint64_t retries = 0;
+  std::map<RejectReason, uint64_t> rejected;  // reasons that occurred
+
   std::optional<OffsetRange> in_flight;
   std::string last_error;  // of the attempt that is being retried
 };
@@ -46,6 +71,12 @@ struct PipelineStatus {
   PipelineState state = PipelineState::kStarting;
   std::string failure;  // kFailed: what happened and how to go on
   std::vector<PartitionStatus> partitions;
+
+  /// Circuit breaker of the destination (circuit_breaker.h): "closed", "half_open", "open".
+  std::string breaker = "closed";
+  std::string breaker_reason;  // trouble_name() of the last error; empty: none since a success
+  std::string breaker_error;   // the last error itself; likewise
+  std::optional<WallMillis> next_trial;  // open: when the destination is asked again
 
   // Since the pipeline was started.
   uint64_t records = 0;  // of ranges that landed, rejected ones included

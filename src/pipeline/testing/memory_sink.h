@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cstdlib>
+#include <functional>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -16,6 +17,7 @@
 #include "pipeline/range_sink.h"
 #include "pipeline/testing/incarnation.h"
 #include "pipeline/testing/memory_world.h"
+#include "warehouse/clickhouse_error.h"
 
 namespace freshet::pipeline::testing {
 
@@ -51,12 +53,14 @@ class MemorySink final : public RangeSink {
   }
 
   Result<void> write(const sink::RangeWrite& write, const sink::EncodedBlock& block) override {
+    FRESHET_TRY(obstacle());
     const std::lock_guard lock(world_.mutex);
     return self_.act("write", [&](bool half) { return land(write, rows_of(write, block), half); });
   }
 
   Result<sink::ReplayOutcome> replay(const sink::RangeWrite& write, const ColumnBatch& batch,
                                      std::span<const Offset> offsets) override {
+    FRESHET_TRY(obstacle());
     const std::lock_guard lock(world_.mutex);
     world_.table.replays.push_back(write);
     sink::ReplayOutcome outcome{.rows = offsets.size()};
@@ -132,6 +136,11 @@ class MemorySink final : public RangeSink {
     return all;
   }
 
+  Result<bool> is_empty() override {
+    const std::lock_guard lock(world_.mutex);
+    return world_.table.rows.empty();
+  }
+
   Result<size_t> remove_copies(const TopicPartition& tp, std::span<const Offset> offsets) override {
     const std::lock_guard lock(world_.mutex);
     size_t removed = 0;
@@ -148,6 +157,7 @@ class MemorySink final : public RangeSink {
   [[nodiscard]] bool has_views() const override { return world_.table.has_view; }
 
   [[nodiscard]] WriteFailure classify(const Error& error) const override {
+    if (warehouse::clickhouse_code(error)) return classifier_.classify(error);
     if (error.code() == Errc::kInvalidArgument) return WriteFailure::kRefused;
     return is_retriable(error.code()) || error.code() == Errc::kCancelled ? WriteFailure::kRetriable
                                                                           : WriteFailure::kFatal;
@@ -168,7 +178,14 @@ class MemorySink final : public RangeSink {
                : RejectReason::kRefusedByTable;
   }
 
+  [[nodiscard]] Trouble trouble(const Error& error) const override {
+    return classifier_.trouble(error);
+  }
+
   bool asks_before_dividing = true;  // off: for the model to see the harm
+  /// Called by every write and replay before anything else: the destination in trouble, which fails
+  /// or hangs as long as this does.
+  std::function<Result<void>()> obstacle = [] { return Result<void>(); };
 
  private:
   static std::vector<MemoryTable::Row> rows_of(const sink::RangeWrite& write,
@@ -218,6 +235,7 @@ class MemorySink final : public RangeSink {
   std::vector<sink::SinkColumn> columns_;
   std::shared_ptr<const Schema> schema_;
   sink::Proof proof_;
+  const ClickHouseRangeSink classifier_{nullptr};  // of errors with a ClickHouse code
 };
 
 }  // namespace freshet::pipeline::testing
