@@ -36,10 +36,13 @@ Result<std::filesystem::path> make_data_dir(const std::filesystem::path& wanted)
 }
 
 using ClickHousePort = std::optional<config::ClickHousePortSettings>;
+/// An insert, a session in which it is tried on views, and a question about what has landed.
+constexpr size_t kConnectionsOfWriter = 3;
 
 Result<std::unique_ptr<warehouse::Engine>> open_engine(const std::filesystem::path& data_dir,
-                                                       const ClickHousePort& port) {
+                                                       const ClickHousePort& port, size_t writers) {
   warehouse::EngineOptions options{.path = (data_dir / "warehouse").string()};
+  options.connections += writers * kConnectionsOfWriter;
   if (port && port->http) {
     options.connections += port->statements + port->sessions;
     options.reaches_outside = false;
@@ -113,12 +116,14 @@ Result<std::unique_ptr<EmbeddedServices>> EmbeddedServices::start(const ServiceO
   std::unique_ptr<EmbeddedServices> services(
       new EmbeddedServices(std::move(data_dir), std::move(lock)));
   services->clickhouse_port_ = options.clickhouse;
+  services->writers_ = options.writers;
   services->external_clickhouse_ = options.external_clickhouse;
   const bool embedded = options.warehouse && options.external_clickhouse.urls.empty();
   // The engine takes longest to start and needs nothing of the log.
   std::future<Result<std::unique_ptr<warehouse::Engine>>> engine;
   if (embedded) {
-    engine = std::async(std::launch::async, open_engine, services->data_dir_, options.clickhouse);
+    engine = std::async(std::launch::async, open_engine, services->data_dir_, options.clickhouse,
+                        options.writers);
   }
   if (options.log) {
     auto log = services->start_log(options);
@@ -174,7 +179,7 @@ Result<void> EmbeddedServices::ensure_warehouse() {
   const std::lock_guard lock(warehouse_mutex_);
   if (engine_ != nullptr || elsewhere_ != nullptr) return {};
   if (external_clickhouse_.urls.empty()) {
-    FRESHET_ASSIGN(engine_, open_engine(data_dir_, clickhouse_port_));
+    FRESHET_ASSIGN(engine_, open_engine(data_dir_, clickhouse_port_, writers_));
   } else {
     FRESHET_ASSIGN(elsewhere_, open_clickhouse(external_clickhouse_));
   }

@@ -5,7 +5,7 @@
 //   <data dir>/lock        pid of the holder
 //   <data dir>/log/        broker
 //   <data dir>/warehouse/  ClickHouse engine
-//   <data dir>/state/      control socket
+//   <data dir>/state/      control socket; which pipelines are paused (pause_marks.h)
 //
 // Life: start() -> use -> stop(). What uses them is stopped before. Any thread may use the
 // services.
@@ -35,6 +35,9 @@ struct ServiceOptions {
   bool log = true;
   bool warehouse = true;
   bool listen = true;  // whether Kafka clients may connect
+  /// Writes that pipelines may make at the same time, all together: each has connections of its own
+  /// to the engine, so that one whose table makes inserts wait costs the others nothing.
+  size_t writers = 0;
   /// With a port for ClickHouse clients the engine refuses what reaches outside the store, and has
   /// connections for those who ask.
   std::optional<config::ClickHousePortSettings> clickhouse;
@@ -76,6 +79,7 @@ class EmbeddedServices {
   Result<void> start_log(const ServiceOptions& options);
 
   std::filesystem::path data_dir_;
+  size_t writers_ = 0;
   std::optional<config::ClickHousePortSettings> clickhouse_port_;
   config::ExternalClickHouseSettings external_clickhouse_;
   std::string kafka_host_;

@@ -1,12 +1,17 @@
 #include "app/platform_runtime.h"
 
 #include <algorithm>
+#include <mutex>
 #include <set>
+#include <thread>
 
+#include "app/pause_marks.h"
 #include "app/source_factory.h"
 #include "app/source_thread.h"
+#include "io/thread_name.h"
 #include "kafka/record_batch.h"
 #include "observe/log.h"
+#include "pipeline/partition_metrics.h"
 #include "pipeline/range_sink.h"
 #include "sink/clickhouse_sink.h"
 #include "warehouse/ddl.h"
@@ -90,6 +95,7 @@ struct RunningPipeline {
   std::unique_ptr<kafka::RecordProducer> letters;
   std::unique_ptr<kafka::GroupConsumer> observer;
   std::unique_ptr<pipeline::Pipeline> pipeline;
+  std::unique_ptr<std::mutex> marking = std::make_unique<std::mutex>();  // while paused or resumed
 };
 
 }  // namespace
@@ -97,19 +103,26 @@ struct RunningPipeline {
 class PlatformRuntime::State {
  public:
   State(config::Platform file, EmbeddedServices& services)
-      : platform(std::move(file)), services(services) {}
+      : platform(std::move(file)), services(services), marks(services.data_dir()) {}
+  ~State() {
+    if (metrics_source) services.metrics().remove_source(*metrics_source);
+  }
 
   Result<void> start();
   Result<void> start_pipelines();
   Result<void> start_sources();
   Result<void> stop(pipeline::StopMode mode);
   [[nodiscard]] bool committed_everything() const;
+  void serve_partition_metrics();
+  Result<RunningPipeline*> find(const std::string& name);
 
   const config::Platform platform;
   EmbeddedServices& services;
+  PauseMarks marks;
   // Filled by start(), emptied never: readers need no lock.
   std::vector<RunningPipeline> pipelines;
   std::vector<RunningSource> sources;
+  std::optional<uint64_t> metrics_source;
 };
 
 Result<void> PlatformRuntime::State::start() {
@@ -142,8 +155,37 @@ Result<void> PlatformRuntime::State::start_pipelines() {
     running.pipeline = std::move(*pipeline);
     pipelines.push_back(std::move(running));
   }
-  for (const auto& running : pipelines) running.pipeline->start();
+  for (size_t i = 0; i < pipelines.size(); ++i) {
+    const std::string& name = platform.pipelines[i].name;
+    if (marks.is_set(name)) {
+      logger.warn("pipeline is paused; `freshet pipeline resume` lets it go on",
+                  kv("pipeline", name));
+      FRESHET_TRY(pipelines[i].pipeline->pause());
+    }
+    pipelines[i].pipeline->start();
+  }
+  serve_partition_metrics();
   return {};
+}
+
+void PlatformRuntime::State::serve_partition_metrics() {
+  metrics_source = services.metrics().add_source([this](MetricText& text) {
+    std::vector<pipeline::PipelinePartitions> all;
+    for (size_t i = 0; i < pipelines.size(); ++i) {
+      all.push_back({.platform = platform.name,
+                     .pipeline = platform.pipelines[i].name,
+                     .partitions = pipelines[i].pipeline->partitions()});
+    }
+    pipeline::write_partition_metrics(text, all);
+  });
+}
+
+Result<RunningPipeline*> PlatformRuntime::State::find(const std::string& name) {
+  FRESHET_TRY(select_pipelines(platform, name));
+  for (size_t i = 0; i < pipelines.size(); ++i) {
+    if (platform.pipelines[i].name == name) return &pipelines[i];
+  }
+  return fail(Errc::kUnavailable, "pipeline {} is still starting", name);
 }
 
 Result<void> PlatformRuntime::State::start_sources() {
@@ -170,15 +212,23 @@ Result<void> PlatformRuntime::State::stop(pipeline::StopMode mode) {
   for (const auto& source : sources) source.producer->stop_waiting(kStopWait);
   for (const auto& running : pipelines) running.letters->stop_waiting(kStopWait);
   for (const auto& source : sources) source.thread->stop();
-  Result<void> first;
-  for (const auto& running : pipelines) {
-    auto stopped = running.pipeline->stop(mode);
-    if (!stopped && first) {
-      first = std::unexpected(
-          std::move(stopped).error().with_context("pipeline " + running.pipeline->status().name));
+  std::vector<Result<void>> stopped(pipelines.size());
+  {
+    std::vector<std::jthread> stopping;
+    for (size_t i = 0; i < pipelines.size(); ++i) {
+      stopping.emplace_back([&, i] {
+        io::name_this_thread("stop." + platform.pipelines[i].name, 0);
+        stopped[i] = pipelines[i].pipeline->stop(mode);
+      });
     }
   }
-  return first;
+  for (size_t i = 0; i < pipelines.size(); ++i) {
+    if (!stopped[i]) {
+      return std::unexpected(
+          std::move(stopped[i]).error().with_context("pipeline " + platform.pipelines[i].name));
+    }
+  }
+  return {};
 }
 
 bool PlatformRuntime::State::committed_everything() const {
@@ -260,6 +310,25 @@ Result<std::vector<pipeline::PipelineVerdict>> PlatformRuntime::verify(
                    verify_pipeline(state_->platform, *settings, state_->services));
   }
   return verdicts;
+}
+
+Result<pipeline::PipelineStatus> PlatformRuntime::pause(const std::string& name) {
+  FRESHET_ASSIGN(auto* running, state_->find(name));
+  const std::lock_guard lock(*running->marking);
+  FRESHET_TRY(state_->marks.set(name, SystemClock::instance()));
+  if (auto paused = running->pipeline->pause(); !paused) {
+    // The status shows what is still on its way.
+    logger.info("pipeline is not at rest yet", kv("why", paused.error().message()));
+  }
+  return running->pipeline->status();
+}
+
+Result<pipeline::PipelineStatus> PlatformRuntime::resume(const std::string& name) {
+  FRESHET_ASSIGN(auto* running, state_->find(name));
+  const std::lock_guard lock(*running->marking);
+  FRESHET_TRY(state_->marks.clear(name));
+  running->pipeline->resume();
+  return running->pipeline->status();
 }
 
 Result<void> PlatformRuntime::stop(pipeline::StopMode mode) { return state_->stop(mode); }

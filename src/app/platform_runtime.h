@@ -61,8 +61,15 @@ class PlatformRuntime {
   /// Of one pipeline, or of all. kNotFound names the pipelines there are.
   Result<std::vector<pipeline::PipelineVerdict>> verify(const std::optional<std::string>& name);
 
+  /// Pauses a pipeline and returns its status: nothing more is written, in this process and in the
+  /// next ones on this data directory, until it is resumed. What is being written may still be on
+  /// its way (`in_flight`). kNotFound names the pipelines there are.
+  Result<pipeline::PipelineStatus> pause(const std::string& name);
+  Result<pipeline::PipelineStatus> resume(const std::string& name);
+
   /// Sources first, then pipelines, which write what is visible in the log (kDrain) or only finish
-  /// what they are writing. The first error of all.
+  /// what they are writing; all at the same time, so that one whose destination hangs costs the
+  /// others nothing. The first error of all.
   Result<void> stop(pipeline::StopMode mode);
 
  private:

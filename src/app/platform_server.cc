@@ -84,6 +84,7 @@ class PlatformServer::State {
   [[nodiscard]] std::string status_json() const;
   api::ControlHandlers handlers();
   void add_mending_routes();
+  void add_pausing_routes();
   Result<PlatformRuntime*> ready_runtime() const;
 
   EmbeddedServices& services;
@@ -148,6 +149,23 @@ api::ControlHandlers PlatformServer::State::handlers() {
           }};
 }
 
+void PlatformServer::State::add_pausing_routes() {
+  using Change = Result<pipeline::PipelineStatus> (PlatformRuntime::*)(const std::string&);
+  const auto add = [this](const char* verb, Change change) {
+    control.route("POST", fmt::format("/v1/pipelines/{{name}}/{}", verb),
+                  [this, change](const io::HttpRequest& request) {
+                    auto ready = ready_runtime();
+                    if (!ready) return io::error_response(ready.error());
+                    const auto status = ((*ready)->*change)(request.captures.at("name"));
+                    if (!status) return io::error_response(status.error());
+                    return io::HttpResponse{.content_type = "application/json",
+                                            .body = to_json(*status)};
+                  });
+  };
+  add("pause", &PlatformRuntime::pause);
+  add("resume", &PlatformRuntime::resume);
+}
+
 void PlatformServer::State::add_mending_routes() {
   const auto answer = [](const Result<std::string>& document) {
     if (!document) return io::error_response(document.error());
@@ -180,6 +198,7 @@ void PlatformServer::State::add_mending_routes() {
 
 Result<void> PlatformServer::State::start(const Ports& ports) {
   add_mending_routes();
+  add_pausing_routes();
   api::add_metrics_routes(http, services.metrics(),
                           {.ready = [this]() -> Result<void> {
                              FRESHET_ASSIGN(const auto* ready, ready_runtime());

@@ -51,6 +51,8 @@ std::string progress_line(const pipeline::PipelineStatus& status, const Pipeline
     line += fmt::format("  rejected {}", with_thousands(static_cast<int64_t>(status.rejected)));
   }
   if (status.state == pipeline::PipelineState::kFailed) return line + "  FAILED: " + status.failure;
+  if (status.state == pipeline::PipelineState::kPaused) return line + "  paused";
+  if (status.breaker != "closed") line += "  destination in trouble: " + status.breaker_reason;
   const double left =
       static_cast<double>(records_to_come.value_or(0)) + static_cast<double>(status.lag_records);
   if (records_to_come && left > 0 && pace.records_per_second > 1) {

@@ -27,5 +27,16 @@ TEST(ProgressLine, does_not_call_a_lag_of_unknown_age_zero_seconds) {
   EXPECT_THAT(progress_line({}, {}, std::nullopt), HasSubstr("lag 0 (0.0 s)"));
 }
 
+TEST(ProgressLine, says_why_nothing_moves) {
+  pipeline::PipelineStatus status;
+  status.lag_records = 10;
+  status.breaker = "open";
+  status.breaker_reason = "too_many_parts";
+  EXPECT_THAT(progress_line(status, {}, std::nullopt),
+              HasSubstr("destination in trouble: too_many_parts"));
+  status.state = pipeline::PipelineState::kPaused;
+  EXPECT_THAT(progress_line(status, {}, std::nullopt), HasSubstr("paused"));
+}
+
 }  // namespace
 }  // namespace freshet::app

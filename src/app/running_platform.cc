@@ -37,6 +37,10 @@ Result<std::string> RunningPlatform::pipelines() { return get("GET", "/v1/pipeli
 Result<std::string> RunningPlatform::pipeline(const std::string& name) {
   return get("GET", "/v1/pipelines/" + io::percent_encode(name));
 }
+Result<std::string> RunningPlatform::change_pipeline(const std::string& name,
+                                                     const std::string& verb) {
+  return get("POST", fmt::format("/v1/pipelines/{}/{}", io::percent_encode(name), verb));
+}
 Result<std::string> RunningPlatform::verify(const std::optional<std::string>& name) {
   return get("POST", name ? "/v1/verify?pipeline=" + io::percent_encode(*name) : "/v1/verify");
 }

@@ -26,6 +26,8 @@ class RunningPlatform {
   Result<std::string> status();
   Result<std::string> pipelines();
   Result<std::string> pipeline(const std::string& name);
+  /// A pipeline::PipelineStatus. `verb`: "pause" or "resume".
+  Result<std::string> change_pipeline(const std::string& name, const std::string& verb);
   Result<std::string> verify(const std::optional<std::string>& name);
   /// An array of pipeline::RepairReport.
   Result<std::string> repair(const std::optional<std::string>& name, bool dry_run);

@@ -1,4 +1,5 @@
-// freshet pipeline list|describe: what the pipelines of a running platform are doing.
+// freshet pipeline list|describe|pause|resume: what the pipelines of a running platform are doing,
+// and letting one stand still.
 #include <CLI/CLI.hpp>
 #include <boost/json.hpp>
 #include <cstdio>
@@ -6,7 +7,11 @@
 #include "app/command_tree.h"
 #include "app/commands/commands.h"
 #include "app/json_document.h"
+#include "app/pause_marks.h"
+#include "app/platform_runtime.h"
 #include "app/running_platform.h"
+#include "config/load_platform.h"
+#include "io/file.h"
 
 namespace freshet::app {
 namespace {
@@ -39,6 +44,7 @@ Result<int> list(const PipelineArguments& arguments) {
   }
   const Listing listing = list_members(objects, {{"name", "pipeline"},
                                                  {"state", "state"},
+                                                 {"breaker", "breaker"},
                                                  {"topics", "topics"},
                                                  {"destination", "destination"},
                                                  {"records", "records"},
@@ -73,10 +79,73 @@ Result<int> describe(const PipelineArguments& arguments) {
                                                {"landed", "landed"},
                                                {"high_watermark", "high watermark"},
                                                {"lag_records", "lag"},
+                                               {"lag_seconds", "lag s"},
+                                               {"in_doubt", "in doubt"},
                                                {"in_flight", "in flight"},
                                                {"last_error", "last error"}});
     std::printf("\n%s", listing.print(OutputFormat::kTable).c_str());
   }
+  return kExitSuccess;
+}
+
+/// Nothing runs on the directory: the next start finds the mark.
+Result<int> change_mark(const PipelineArguments& arguments, bool pause) {
+  const auto& options = *arguments.platform;
+  if (options.file.empty()) {
+    return fail(Errc::kUnavailable,
+                "no platform runs on {}; give --file platform.yaml to {} pipeline {} for the next "
+                "start",
+                options.data_dir_or_default(), pause ? "pause" : "resume", arguments.name);
+  }
+  FRESHET_ASSIGN(const auto platform,
+                 config::require_platform(config::load_platform_file(options.file)));
+  FRESHET_TRY(select_pipelines(platform, arguments.name));
+  const std::filesystem::path data_dir = options.data_dir_or_default();
+  std::error_code failure;
+  std::filesystem::create_directories(data_dir, failure);
+  FRESHET_ASSIGN(const auto lock, io::DirectoryLock::acquire(data_dir));
+  PauseMarks marks(data_dir);
+  FRESHET_TRY(pause ? marks.set(arguments.name, SystemClock::instance())
+                    : marks.clear(arguments.name));
+  Listing listing({{"name", "pipeline"}, {"state", "state"}});
+  listing.add({arguments.name, std::string(pause ? "paused" : "stopped")});
+  std::fputs(
+      listing
+          .print_or_say(*arguments.output,
+                        fmt::format("pipeline {} {} when a platform starts on {}", arguments.name,
+                                    pause ? "will stand still" : "will run", data_dir.string()))
+          .c_str(),
+      stdout);
+  return kExitSuccess;
+}
+
+Result<int> change(const PipelineArguments& arguments, bool pause) {
+  FRESHET_ASSIGN(auto running, RunningPlatform::find(arguments.platform->data_dir_or_default()));
+  if (!running) return change_mark(arguments, pause);
+  FRESHET_ASSIGN(const std::string document,
+                 running->change_pipeline(arguments.name, pause ? "pause" : "resume"));
+  FRESHET_ASSIGN(const auto objects, parse_objects("[" + document + "]"));
+  if (*arguments.output != OutputFormat::kTable) {
+    std::fputs(print_elements(objects, *arguments.output).c_str(), stdout);
+    return kExitSuccess;
+  }
+  if (!pause) {
+    std::printf("pipeline %s runs\n", arguments.name.c_str());
+    return kExitSuccess;
+  }
+  std::string on_its_way;
+  for (const auto& partition : objects.front().at("partitions").as_array()) {
+    const std::string range = text_member(partition, "in_flight");
+    if (range.empty()) continue;
+    on_its_way +=
+        fmt::format("{}{}-{} {}", on_its_way.empty() ? "" : ", ", text_member(partition, "topic"),
+                    integer_member(partition, "partition"), range);
+  }
+  std::printf(
+      "pipeline %s is paused, also after a restart; freshet pipeline resume %s lets it go "
+      "on\n",
+      arguments.name.c_str(), arguments.name.c_str());
+  if (!on_its_way.empty()) std::printf("still being written: %s\n", on_its_way.c_str());
   return kExitSuccess;
 }
 
@@ -99,6 +168,15 @@ void add_pipeline(CommandTree& tree) {
   const auto [describe_command, describe_arguments] =
       add("describe", "One pipeline, partition by partition", "freshet pipeline describe events");
   describe_command->add_option("NAME", describe_arguments->name, "Pipeline")->required();
+  for (const bool pause : {true, false}) {
+    const auto [command, arguments] =
+        pause ? add("pause", "Let a pipeline stand still, also after a restart",
+                    "freshet pipeline pause events")
+              : add("resume", "Let a paused pipeline go on where it stood",
+                    "freshet pipeline resume events");
+    command->add_option("NAME", arguments->name, "Pipeline")->required();
+    tree.set_body(*command, [arguments = arguments, pause] { return change(*arguments, pause); });
+  }
   tree.set_body(*describe_command,
                 [arguments = describe_arguments] { return describe(*arguments); });
 }

@@ -11,6 +11,7 @@
 #include "app/commands/commands.h"
 #include "app/external_clickhouse.h"
 #include "app/log_service.h"
+#include "app/pause_marks.h"
 #include "app/platform_file.h"
 #include "app/platform_runtime.h"
 #include "app/platform_server.h"
@@ -75,6 +76,12 @@ Result<config::Platform> load(const UpArguments& arguments) {
 /// A broker alone stays small; a query opens the engine when it comes.
 bool needs_warehouse(const config::Platform& platform) {
   return !platform.tables.empty() || !platform.pipelines.empty();
+}
+
+size_t writers_of(const config::Platform& platform) {
+  size_t writers = 0;
+  for (const auto& settings : platform.pipelines) writers += pipeline::writes_at_a_time(settings);
+  return writers;
 }
 
 void print_queries(EmbeddedServices& services, const std::filesystem::path& platform_file) {
@@ -231,10 +238,24 @@ Result<void> wait_for_clickhouse(const config::ExternalClickHouseSettings& click
   }
 }
 
+/// One that stands still is never done.
+Result<void> expect_none_paused(const config::Platform& platform, const UpArguments& arguments) {
+  const std::string data_dir = arguments.platform->data_dir_or_default();
+  for (const auto& settings : platform.pipelines) {
+    if (!PauseMarks(data_dir).is_set(settings.name)) continue;
+    return fail(Errc::kRefused,
+                "--until-done never ends: pipeline {} is paused; let it go on with: freshet "
+                "pipeline resume {} --data-dir {} --file {}",
+                settings.name, settings.name, data_dir, platform.file.string());
+  }
+  return {};
+}
+
 Result<int> up(const UpArguments& arguments) {
   const auto began = steady_clock::now();
   StopSignal signal;  // before any thread
   FRESHET_ASSIGN(auto platform, load(arguments));
+  if (arguments.until_done) FRESHET_TRY(expect_none_paused(platform, arguments));
   const Ports ports = shifted_ports(arguments.platform->port_offset);
   if (!platform.external_kafka.bootstrap.empty() && !arguments.until_done) {
     FRESHET_TRY(wait_for_kafka(platform.external_kafka, signal));
@@ -246,6 +267,7 @@ Result<int> up(const UpArguments& arguments) {
   FRESHET_ASSIGN(auto services,
                  EmbeddedServices::start({.data_dir = arguments.platform->data_dir_or_default(),
                                           .warehouse = needs_warehouse(platform),
+                                          .writers = writers_of(platform),
                                           .clickhouse = platform.clickhouse,
                                           .external_clickhouse = platform.external_clickhouse,
                                           .kafka_port = ports.kafka,
