@@ -75,7 +75,8 @@ def test_a_paused_pipeline_stands_still_through_a_kill_and_goes_on_exactly_once(
     assert listed == {"rows": "paused", "weak": "running"}
     samples, _ = metrics(p)
     assert value(samples, "freshet_pipeline_paused", pipeline="rows") == 1
-    assert value(samples, "freshet_pipeline_lag_records", pipeline="rows") == 100
+    freshet.wait_until(lambda: value(metrics(p)[0], "freshet_pipeline_lag_records", pipeline="rows") == 100,
+                       "the lag of the paused pipeline in the metrics")
     p.kill()
     refused = p.command("up", p.file, "--until-done", "--port-offset", 0, status=1).stderr
     assert "freshet pipeline resume rows" in refused
