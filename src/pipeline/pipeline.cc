@@ -467,6 +467,8 @@ void Pipeline::State::peek(std::unique_lock<std::mutex>& lock) {
   probe_.set_memory(budget_.used());
   lock.lock();
   peeking_ = false;
+  // Whoever waits for the next due time meanwhile does not know when the next look is due.
+  if (has_leader_) wake_workers_.notify_all();
   const auto wanted = std::clamp(std::chrono::duration_cast<Millis>(context_.limits.after / 10),
                                  kPeekMin, kPeekMax);
   peek_at_ = parts_.clock.steady() +

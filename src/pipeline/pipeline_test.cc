@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <atomic>
 #include <functional>
 #include <future>
 #include <map>
@@ -135,6 +136,36 @@ TEST_F(PipelineTest, what_waited_in_the_log_does_not_wait_for_the_flush_time_aga
   ASSERT_TRUE(eventually([&] { return pipeline->status().caught_up; }));
   produce(5);
   EXPECT_TRUE(eventually([&] { return pipeline->status().records == 18U; }));
+  EXPECT_TRUE(pipeline->stop(StopMode::kFinish));
+}
+
+/// A log that takes its time to tell its bounds.
+class SlowBoundsConsumer final : public testing::MemoryConsumer {
+ public:
+  SlowBoundsConsumer(MemoryWorld& world, Incarnation& self, std::atomic<int>& calls)
+      : MemoryConsumer(world, self, kTopic), calls_(calls) {}
+  Result<kafka::PartitionBounds> bounds(const TopicPartition& tp) override {
+    ++calls_;
+    const auto told = std::chrono::steady_clock::now() + Millis(1);
+    while (std::chrono::steady_clock::now() < told) std::this_thread::yield();
+    return MemoryConsumer::bounds(tp);
+  }
+
+ private:
+  std::atomic<int>& calls_;
+};
+
+TEST_F(PipelineTest, looks_for_the_end_of_the_log_all_the_time_while_nothing_is_due) {
+  std::atomic<int> calls{0};
+  auto pipeline = std::move(
+      *Pipeline::create({.platform = "p", .settings = settings_, .dead_letter_topic = kDlq},
+                        {.consumer = std::make_unique<SlowBoundsConsumer>(world_, self_, calls),
+                         .sink = std::make_unique<testing::MemorySink>(world_, self_),
+                         .producer = producer_,
+                         .metrics = metrics_}));
+  pipeline->start();
+  // Once a second would be too few to get there.
+  EXPECT_TRUE(eventually([&] { return calls > 300; })) << calls;
   EXPECT_TRUE(pipeline->stop(StopMode::kFinish));
 }
 
