@@ -6,10 +6,9 @@
 //   fill       generator -> log alone (also the data of the next phase)
 //   prefilled  log -> table, the log full before the pipeline starts
 //   live       generator -> log -> table at once
-//   disk       one 4 KiB write each 10 ms, fdatasynced: what the disk alone adds to any latency
-//   latency    100,000 events/s, flushed every 100 ms: record time -> visible. A record waits for
-//   the
-//              disk three times on its way (log, intent, table), so read it beside `disk`
+//   disk       no events: 4 KiB written and fdatasynced each 10 ms, which is what the disk adds
+//   latency    100,000 events/s, flushed every 100 ms: record time -> visible, with three waits for
+//              the disk (log, intent, table), so it is to be read beside `disk`
 //   ceiling    the same rows as ready Native blocks, one connection, same table and fsync
 #pragma once
 
